@@ -1,0 +1,52 @@
+// Every Redis key and channel of the product. Above each: type, who writes, who reads, when it goes away.
+// What a script touches together shares one hash tag ({…}), so that all of it works on Redis Cluster.
+
+import type { StationIdentity } from "./station-identity.ts";
+
+/** Identities may hold braces, spaces, any script: inside a key they are percent-encoded. */
+const tag = (identity: StationIdentity) => `{${encodeURIComponent(identity)}}`;
+
+/** Stream of one gateway process, its only writer (entry ids 1-0, 2-0, …). Read by the intake; trimmed below the committed offset, deleted by the intake once drained and sealed or its lease gone. */
+export const lane = (laneId: string) => `ocpp:lane:{${laneId}}`;
+
+/** What SCAN looks for to find lanes that the registry lost. */
+export const LANE_PATTERN = "ocpp:lane:{*}";
+
+/** The lane id out of a key that LANE_PATTERN matched. */
+export const laneIdOf = (laneKey: string) => laneKey.slice("ocpp:lane:{".length, -1);
+
+/** String, the writer's node id. Set by the gateway with LEASE_MS and renewed; gone: the writer is dead or cut off. Read by the intake's script that deletes a lane. */
+export const laneLease = (laneId: string) => `ocpp:lane-lease:{${laneId}}`;
+
+/** Hash lane id → JSON {nodeId, startedAtMs}. Written by gateways before a lane's first entry and with each lease renewal; read by the intake, which removes the fields of deleted lanes. */
+export const LANES = "ocpp:lanes";
+
+/** Hash {rev, record}: the StationRecord as JSON (station-record.ts) and its revision. Written by the control plane only (script: a lower rev changes nothing), read at admission. Never expires; can be rebuilt. */
+export const stationRecord = (identity: StationIdentity) => `ocpp:station:${tag(identity)}`;
+
+/** String "1". Set for 5 s by a gateway whose lookup found no such station; deleted by the control plane when it registers one. */
+export const unknownStation = (identity: StationIdentity) => `ocpp:unknown:${tag(identity)}`;
+
+/** Hash {node, epoch}: who holds the station's socket. Written by the gateways' ownership scripts, read by commands and commissioning. Never expires (epochs must not run backwards): a dead node is seen by its lease. */
+export const stationOwner = (identity: StationIdentity) => `ocpp:owner:${tag(identity)}`;
+
+/** String, JSON {laneId, startedAtMs}. Set by a gateway with LEASE_MS and renewed; deleted by a clean stop. Read by commands, presence, commissioning. */
+export const nodeLease = (nodeId: string) => `ocpp:node:{${nodeId}}:lease`;
+
+/** Pub/sub channel (SPUBLISH), not a key: NodeMessage (command-message.ts). Published by the control plane and by gateways that take a station over; subscribed by exactly one gateway. No replay. */
+export const nodeCommands = (nodeId: string) => `ocpp:node:{${nodeId}}:commands`;
+
+/** Pub/sub channel (SPUBLISH), not a key: CommandReport (command-message.ts). Published by gateways, subscribed by the control-plane process that asked. No replay: the lane has the outcome too. */
+export const askerReports = (askerId: string) => `ocpp:asker:{${askerId}}:reports`;
+
+/** Hash token → JSON {status, expiryDate?, parentIdTag?, cachedAtMs}, one per organisation. Written by the control plane's decisions, read by gateways while the control plane is away. Expires AUTH_CACHE_SECONDS after the last write. */
+export const authorizationCache = (orgId: string) => `ocpp:auth:{${orgId}}`;
+
+/** BullMQ's key prefix, a hash tag of its own. */
+export const BULL_PREFIX = "{dynamo:bull}";
+
+/** Rate limiter counters of the REST API (rate-limiter-flexible), each with its window as expiry. */
+export const RATE_LIMIT_PREFIX = "api:rate";
+
+/** How long leases live without renewal. Renewed at a third of it. */
+export const LEASE_MS = 10_000;

@@ -1,0 +1,45 @@
+import type { OcppVersion } from "./ocpp-version.ts";
+
+export type Registration = "unknown" | "pending" | "accepted" | "rejected";
+
+/** How a password travels in Basic auth: its text, or (1.6 AuthorizationKey) the bytes its hex digits stand for. */
+export type CredentialEncoding = "literal" | "hexDecoded";
+
+export interface StationVerifier {
+  /** base64 of HMAC-SHA-256(pepper, password bytes as they come over the wire). */
+  digest: string;
+  /** Which pepper: so that peppers can be rotated. */
+  pepperId: string;
+  encoding: CredentialEncoding;
+}
+
+/** What admission needs to know of a station: the registry in Redis, written by the control plane alone. */
+export interface StationRecord {
+  v: 1;
+  /** Grows with each change; a lower one never overwrites a higher one. */
+  rev: number;
+  orgId: string;
+  /** `cp_…`, the id of the REST API. */
+  chargePointId: string;
+  /** As it was registered; the key is case-folded. */
+  identitySpelling: string;
+  /** One, or two while a password is being changed: current first. */
+  verifiers: StationVerifier[];
+  ocppVersions: OcppVersion[];
+  /** 1 Basic, 2 TLS + Basic, 3 mutual TLS. */
+  securityProfile: 1 | 2 | 3;
+  registration: Registration;
+  /** Told in BootNotification answers. */
+  heartbeatIntervalSeconds: number;
+  /** Retired: authenticated stations get 404, nobody else learns that it existed. */
+  retired: boolean;
+}
+
+export const encodeStationRecord = (record: StationRecord): string => JSON.stringify(record);
+
+/** Reads what the control plane wrote. A record of a newer format is a fault of the deployment order: thrown. */
+export function decodeStationRecord(text: string): StationRecord {
+  const record = JSON.parse(text) as StationRecord;
+  if (record.v !== 1) throw new Error(`station record of format ${String(record.v)}: this build reads format 1`);
+  return record;
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { StationIdentity } from "./station-identity.ts";
+import { decodeEntry, encodeEntry, EntryBuilder, FLAG_EVENT, framePrefix, type LaneFrame, UnknownEntryFormat } from "./stream-entry.ts";
+
+const identity = "cp_01hxab1c2d3e" as StationIdentity;
+const AT_MS = 1_777_631_000_000;
+
+const frames: LaneFrame[] = [
+  { kind: "inbound", identity, version: "1.6", epoch: AT_MS - 5_000, seq: 1, receivedAtMs: AT_MS, flagged: false, text: '[2,"1","Heartbeat",{}]' },
+  {
+    kind: "inbound",
+    identity,
+    version: "2.1",
+    epoch: AT_MS,
+    seq: 4_294_967_295,
+    receivedAtMs: AT_MS + 15_000,
+    flagged: true,
+    text: '[2,"ü—語","Authorize",{"idToken":\n{}}]',
+    answer: '[3,"ü—語",{"idTokenInfo":{"status":"Accepted"}}]',
+  },
+  { kind: "outbound", identity: "ключ" as StationIdentity, version: "2.0.1", epoch: 7, seq: 2, receivedAtMs: AT_MS, flagged: false, text: "[2,\"cmd\",\"Reset\",{}]" },
+  { kind: "event", identity: "", version: "1.6", epoch: 0, seq: 0, receivedAtMs: AT_MS, flagged: false, text: '{"event":"sealed","nodeId":"gw-1"}' },
+];
+
+describe("lane entry", () => {
+  test("frames come back as they went in", () => {
+    expect(decodeEntry(encodeEntry(frames))).toEqual(frames);
+  });
+
+  test("an entry written by format 1 is read for ever (golden file)", () => {
+    const golden = Buffer.from(readFileSync(new URL("golden/lane-entry-1.b64", import.meta.url), "utf8"), "base64");
+    expect(decodeEntry(golden)).toEqual(frames);
+    expect(encodeEntry(frames).equals(golden)).toBe(true);
+  });
+
+  test("a frame larger than the builder's buffer makes it grow", () => {
+    const builder = new EntryBuilder(16);
+    const text = "x".repeat(100_000);
+    builder.add(framePrefix("1.6", 1, identity), FLAG_EVENT, 1, AT_MS, Buffer.from(text), undefined);
+    expect(builder.count).toBe(1);
+    expect(decodeEntry(builder.finish())[0]?.text).toBe(text);
+    expect([builder.count, builder.bytes]).toEqual([0, 0]);
+  });
+
+  test("a clock that stepped back within one entry does not make a negative offset", () => {
+    const builder = new EntryBuilder();
+    const prefix = framePrefix("1.6", 1, identity);
+    builder.add(prefix, 0, 1, AT_MS, Buffer.from("a"), undefined);
+    builder.add(prefix, 0, 2, AT_MS - 3_600_000, Buffer.from("b"), undefined);
+    expect(decodeEntry(builder.finish()).map((f) => f.receivedAtMs)).toEqual([AT_MS, AT_MS]);
+  });
+
+  test("a newer format is told apart from damage", () => {
+    const newer = encodeEntry(frames);
+    newer[0] = 2;
+    expect(() => decodeEntry(newer)).toThrow(UnknownEntryFormat);
+    const whole = encodeEntry(frames);
+    expect(() => decodeEntry(whole.subarray(0, whole.length - 1))).toThrow(RangeError);
+  });
+});

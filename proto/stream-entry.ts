@@ -1,0 +1,188 @@
+// The lane entry: all frames that arrived in one turn of a gateway's event loop, packed into one binary field.
+//
+//   entry: u8 format=1 | u48 base ms | frame*                                                     (little-endian)
+//   frame: u32 bytes following | u32 seq | u16 ms after base | u8 version<<4|flags | u48 epoch
+//          | u8 n | identity[n] | [flag ANSWER: u32 m | answer[m]] | text
+//
+// Fields are only ever added behind new flags; a format that a build does not know is not poison: the lane waits for a
+// build that knows it (UnknownEntryFormat).
+
+import { OCPP_VERSIONS, type OcppVersion } from "./ocpp-version.ts";
+import type { StationIdentity } from "./station-identity.ts";
+
+export const ENTRY_FORMAT = 1;
+
+/** The stream field that holds the entry. */
+export const ENTRY_FIELD = "f";
+
+/** The reply frame that the station got stands in front of the text. */
+export const FLAG_ANSWER = 1;
+/** The text is a LaneEvent (lane-event.ts), not a frame of the station. */
+export const FLAG_EVENT = 2;
+/** We sent this frame; else the station did. */
+export const FLAG_OUTBOUND = 4;
+/** The frame breaks its schema and was stored all the same (transaction data is never refused into the bin). */
+export const FLAG_FLAGGED = 8;
+
+export interface LaneFrame {
+  kind: "inbound" | "outbound" | "event";
+  /** "" for events of the whole node. */
+  identity: StationIdentity | "";
+  version: OcppVersion;
+  /** Owner epoch of the connection, and the number within it: one sequence for both directions. */
+  epoch: number;
+  seq: number;
+  /** Gateway clock, Unix ms. */
+  receivedAtMs: number;
+  /** The frame exactly as it travelled, or the event's JSON. */
+  text: string;
+  /** The reply frame that was given to an inbound CALL, as sent. */
+  answer?: string;
+  flagged: boolean;
+}
+
+export class UnknownEntryFormat extends Error {
+  constructor(format: number) {
+    super(`lane entry of format ${format}: this build reads format ${ENTRY_FORMAT}`);
+    this.name = "UnknownEntryFormat";
+  }
+}
+
+const ENTRY_HEADER = 7;
+/** From seq to epoch. */
+const FRAME_FIXED = 4 + 2 + 1 + 6;
+/** `ms after base` is a u16, so a builder must not live longer than this. */
+export const MAX_ENTRY_AGE_MS = 65_535;
+
+/**
+ * One version, epoch and identity as they stand in every frame of a connection: encoded once per connection.
+ * The flags byte is filled in by the builder.
+ */
+export function framePrefix(version: OcppVersion, epoch: number, identity: StationIdentity | ""): Buffer {
+  const name = Buffer.from(identity, "utf8");
+  if (name.length > 255) throw new Error("identity over 255 bytes");
+  const prefix = Buffer.alloc(8 + name.length);
+  prefix[0] = OCPP_VERSIONS.indexOf(version) << 4;
+  prefix.writeUIntLE(epoch, 1, 6);
+  prefix[7] = name.length;
+  name.copy(prefix, 8);
+  return prefix;
+}
+
+/** Packs frames into one preallocated buffer. Not for reuse across turns: `finish` resets it. */
+export class EntryBuilder {
+  #buffer: Buffer;
+  #length = 0;
+  #baseMs = 0;
+  #count = 0;
+
+  constructor(initialBytes = 64 * 1024) {
+    this.#buffer = Buffer.allocUnsafe(initialBytes);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes used so far. */
+  get bytes(): number {
+    return this.#length;
+  }
+
+  /** @param text the frame's UTF-8 bytes. @param answer UTF-8 bytes of the reply, or undefined. */
+  add(prefix: Buffer, flags: number, seq: number, atMs: number, text: Uint8Array, answer: Uint8Array | undefined): void {
+    if (this.#count === 0) {
+      this.#length = ENTRY_HEADER;
+      this.#baseMs = atMs;
+      this.#buffer[0] = ENTRY_FORMAT;
+      this.#buffer.writeUIntLE(atMs, 1, 6);
+    }
+    const answerBytes = answer === undefined ? 0 : 4 + answer.length;
+    const following = 6 + prefix.length + answerBytes + text.length;
+    this.#reserve(4 + following);
+    const b = this.#buffer;
+    let at = this.#length;
+    at = b.writeUInt32LE(following, at);
+    at = b.writeUInt32LE(seq, at);
+    // A clock that stepped back between two frames of one turn must not make a negative offset.
+    at = b.writeUInt16LE(Math.min(Math.max(atMs - this.#baseMs, 0), MAX_ENTRY_AGE_MS), at);
+    b.set(prefix, at);
+    b[at] = (prefix[0] as number) | flags | (answer === undefined ? 0 : FLAG_ANSWER);
+    at += prefix.length;
+    if (answer !== undefined) {
+      at = b.writeUInt32LE(answer.length, at);
+      b.set(answer, at);
+      at += answer.length;
+    }
+    b.set(text, at);
+    this.#length = at + text.length;
+    this.#count += 1;
+  }
+
+  /** The entry (a copy), and the builder is empty again. */
+  finish(): Buffer {
+    const entry = Buffer.from(this.#buffer.subarray(0, this.#length));
+    this.#count = 0;
+    this.#length = 0;
+    return entry;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + more));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+/** Packs whole frames: for tests and for writers off the hot path. */
+export function encodeEntry(frames: readonly LaneFrame[]): Buffer {
+  const builder = new EntryBuilder();
+  for (const f of frames) {
+    const flags =
+      (f.kind === "event" ? FLAG_EVENT : 0) | (f.kind === "outbound" ? FLAG_OUTBOUND : 0) | (f.flagged ? FLAG_FLAGGED : 0);
+    const answer = f.answer === undefined ? undefined : Buffer.from(f.answer, "utf8");
+    builder.add(framePrefix(f.version, f.epoch, f.identity), flags, f.seq, f.receivedAtMs, Buffer.from(f.text, "utf8"), answer);
+  }
+  return builder.finish();
+}
+
+/** Unpacks an entry. Throws UnknownEntryFormat for a newer format, RangeError for a damaged entry. */
+export function decodeEntry(entry: Buffer): LaneFrame[] {
+  const format = entry[0] ?? 0;
+  if (format !== ENTRY_FORMAT) throw new UnknownEntryFormat(format);
+  const baseMs = entry.readUIntLE(1, 6);
+  const frames: LaneFrame[] = [];
+  let at = ENTRY_HEADER;
+  while (at < entry.length) {
+    const end = at + 4 + entry.readUInt32LE(at);
+    if (end > entry.length || end < at + 4 + FRAME_FIXED + 1) throw new RangeError(`frame at byte ${at} runs out of the entry`);
+    frames.push(decodeFrameAt(entry, at + 4, end, baseMs));
+    at = end;
+  }
+  return frames;
+}
+
+function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number): LaneFrame {
+  const seq = entry.readUInt32LE(start);
+  const receivedAtMs = baseMs + entry.readUInt16LE(start + 4);
+  const versionAndFlags = entry[start + 6] as number;
+  const version = OCPP_VERSIONS[versionAndFlags >> 4];
+  if (version === undefined) throw new RangeError(`no OCPP version has the code ${versionAndFlags >> 4}`);
+  const epoch = entry.readUIntLE(start + 7, 6);
+  let at = start + FRAME_FIXED;
+  const identityEnd = at + 1 + (entry[at] as number);
+  const identity = entry.toString("utf8", at + 1, identityEnd) as StationIdentity | "";
+  at = identityEnd;
+  let answer: string | undefined;
+  if (versionAndFlags & FLAG_ANSWER) {
+    const answerEnd = at + 4 + entry.readUInt32LE(at);
+    if (answerEnd > end) throw new RangeError(`answer at byte ${at} runs out of its frame`);
+    answer = entry.toString("utf8", at + 4, answerEnd);
+    at = answerEnd;
+  }
+  const kind = versionAndFlags & FLAG_EVENT ? "event" : versionAndFlags & FLAG_OUTBOUND ? "outbound" : "inbound";
+  const flagged = (versionAndFlags & FLAG_FLAGGED) !== 0;
+  const text = entry.toString("utf8", at, end);
+  return { kind, identity, version, epoch, seq, receivedAtMs, text, flagged, ...(answer === undefined ? {} : { answer }) };
+}
