@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { parseDateTime } from "./date-time.ts";
+import { validatePayload } from "./validators.ts";
+
+const accepted = (currentTime: string) => validatePayload("1.6", "Heartbeat", "response", { currentTime }) === undefined;
+
+test.each([
+  ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"],
+  ["2026-01-31t12:00:00.5z", "2026-01-31T12:00:00.500Z"],
+  ["2026-01-31 12:00:00+02:00", "2026-01-31T10:00:00.000Z"],
+  ["2026-01-31\n12:00:00+0200", "2026-01-31T10:00:00.000Z"],
+  ["2026-01-31T12:00:00-05", "2026-01-31T17:00:00.000Z"],
+  ["2026-01-31T12:00:00.123456789123Z", "2026-01-31T12:00:00.123Z"],
+  ["2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"],
+  ["2017-01-01T01:59:60.25+02:00", "2016-12-31T23:59:59.999Z"],
+  ["2026-01-31T23:00:00-23:59", "2026-02-01T22:59:00.000Z"],
+])("what the schemas let through is read: %j", (text, expected) => {
+  expect(accepted(text)).toBe(true);
+  expect(parseDateTime(text)?.toISOString()).toBe(expected);
+});
+
+test.each(["", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z", "2026-01-31T25:00:00Z", "2026-01-31T12:00:00+99:00"])(
+  "what they refuse is no moment: %j",
+  (text) => {
+    expect(accepted(text)).toBe(false);
+    expect(parseDateTime(text)).toBeUndefined();
+  },
+);
