@@ -71,7 +71,7 @@ test.each(bad)("%s %s %j is refused as %s at %s", (version, action, payload, ref
 
 test.each([[[]], [null], [undefined], ["text"], [7], [true]])("a payload that is no object is malformed: %j", (payload) => {
   expect(validatePayload("1.6", "Heartbeat", "request", payload)).toEqual({
-    refusal: "malformed-payload",
+    refusal: "wrong-type",
     pointer: "",
     description: "the payload must be a JSON object",
   });

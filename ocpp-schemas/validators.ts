@@ -23,7 +23,7 @@ export function validatePayload(
   const validate = (kind === "request" ? compiled.requests : compiled.responses).get(action);
   if (!validate) return withoutSchema(version, action, kind);
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
-    return { refusal: "malformed-payload", description: "the payload must be a JSON object", pointer: "" };
+    return { refusal: "wrong-type", description: "the payload must be a JSON object", pointer: "" };
   }
   if (validate(payload)) return undefined;
   const mistake = validate.errors?.[0];

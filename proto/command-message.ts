@@ -21,7 +21,7 @@ export interface CommandMessage {
   action: string;
   /** JSON text of the payload, valid against its schema; absent when it is sealed. */
   payload?: string;
-  /** The payload with secrets in it, sealed with the key the halves share (sealed-secret.ts). */
+  /** The payload with secrets in it, sealed with the key the halves share (sealed-secret.ts) under `sealedPayloadContext`. */
   sealedPayload?: string;
   /** Dot paths in the payload whose values are masked before anything is stored or logged. */
   secretPaths?: string[];
@@ -67,6 +67,9 @@ export type CommandReport = { v: typeof COMMAND_FORMAT; commandId: string; nodeI
   | { kind: "sent"; sentAtMs: number }
   | { kind: "outcome"; outcome: CommandOutcome }
 );
+
+/** What a sealed payload is bound to (the context of sealed-secret.ts): the command it belongs to. */
+export const sealedPayloadContext = (commandId: string): string => `command:${commandId}`;
 
 export const encodeNodeMessage = (message: NodeMessage): string => JSON.stringify(message);
 export const encodeCommandReport = (report: CommandReport): string => JSON.stringify(report);
