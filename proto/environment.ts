@@ -25,7 +25,9 @@ export class EnvironmentReader {
     try {
       return this.#readFile(path).trim();
     } catch (cause) {
-      this.mistakes.push(`${name}_FILE=${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? "unknown reason"})`);
+      this.mistakes.push(
+        `${name}_FILE=${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? "unknown reason"})`,
+      );
       return undefined;
     }
   }

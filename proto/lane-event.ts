@@ -18,7 +18,14 @@ export type LaneEvent =
    * Redis lost entries of `laneId` that were acknowledged and that the writer no longer holds: numbers fromId to toId,
    * less those that were applied before (a committed offset of the lane tells).
    */
-  | { event: "gap"; nodeId: string; laneId: string; fromId: number; toId: number; reason: "lane-rewound" | "lane-vanished" }
+  | {
+      event: "gap";
+      nodeId: string;
+      laneId: string;
+      fromId: number;
+      toId: number;
+      reason: "lane-rewound" | "lane-vanished";
+    }
   /** The last entry of a lane whose writer stopped in order. */
   | { event: "sealed"; nodeId: string };
 

@@ -2,7 +2,14 @@
 export type RedisTarget =
   | { kind: "single"; url: string }
   | { kind: "cluster"; nodes: string[] }
-  | { kind: "sentinel"; sentinels: { host: string; port: number }[]; name: string; username?: string; password?: string; db: number };
+  | {
+      kind: "sentinel";
+      sentinels: { host: string; port: number }[];
+      name: string;
+      username?: string;
+      password?: string;
+      db: number;
+    };
 
 /**
  * Reads REDIS_URL: `redis://host[:port][/db]` (or rediss://), several of them separated by commas for Redis Cluster,
@@ -14,7 +21,9 @@ export function parseRedisTarget(text: string): RedisTarget {
   const urls = text.split(",").map((part) => part.trim());
   for (const url of urls) {
     if (!URL.canParse(url) || !["redis:", "rediss:"].includes(new URL(url).protocol))
-      throw new Error("want redis://host:port, several separated by commas for a cluster, or redis+sentinel://host:port,…/name");
+      throw new Error(
+        "want redis://host:port, several separated by commas for a cluster, or redis+sentinel://host:port,…/name",
+      );
   }
   return urls.length === 1 ? { kind: "single", url: urls[0] as string } : { kind: "cluster", nodes: urls };
 }

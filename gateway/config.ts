@@ -1,0 +1,131 @@
+import { hostname } from "node:os";
+import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/redis-target";
+import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
+import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
+import { EnvironmentReader, type Environment } from "./environment.ts";
+import { parseTrustedProxies, type TrustedProxies } from "./sockets/remote-address.ts";
+
+export type AckDurability = "redis" | "replica" | "aof";
+
+export interface GatewayConfig {
+  host: string;
+  /** 0: any free one; the "ready" line tells which. */
+  port: number;
+  internalHost: string;
+  internalPort: number;
+  /** Unique per process start: what an earlier process of the same name still holds in Redis is not ours. */
+  nodeId: string;
+  redis: RedisTarget;
+  decisions: { address: string; tls?: { ca: Buffer; certificate: Buffer; key: Buffer } };
+  peppers: Peppers;
+  /** Opens sealed command payloads. */
+  secretsKey: SecretsKey;
+  /** Path prefixes in front of `[/{version}]/{identity}`, without trailing slash; "" is the root. */
+  ocppPaths: string[];
+  unsupportedSubprotocol: "reject" | "closeAfterUpgrade";
+  trustedProxies: TrustedProxies;
+  maxFrameBytes: number;
+  pingIntervalMs: number;
+  idleTimeoutMs: number;
+  ackDurability: AckDurability;
+  authorizeOffline: "deny" | "accept";
+  /** For settling open calls and closing the sockets; the rest up to shutdownDeadlineMs is for sealing the lane. */
+  drainDeadlineMs: number;
+  /** Must stay below the pod's terminationGracePeriodSeconds. */
+  shutdownDeadlineMs: number;
+  /** The release that an image was built from. */
+  buildVersion: string;
+  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+}
+
+interface Surroundings {
+  readFile(path: string): string;
+  /** Letters that no other process has. */
+  randomSuffix(): string;
+}
+
+/** Reads the environment once. Throws one error that lists every mistake. */
+export function readConfig(env: Environment, surroundings: Surroundings): Readonly<GatewayConfig> {
+  const read = new EnvironmentReader(env, surroundings.readFile);
+  const port = read.integer("GATEWAY_PORT", 9000, 0, 65_535);
+  const pingIntervalMs = read.durationMs("PING_INTERVAL", 25_000, 1_000, 300_000);
+  const idleTimeoutMs = read.durationMs("IDLE_TIMEOUT", 75_000, 8_000, 900_000);
+  // Below two intervals one lost ping would close a living connection.
+  if (idleTimeoutMs < 2 * pingIntervalMs) read.mistakes.push("IDLE_TIMEOUT: want at least twice PING_INTERVAL");
+  const drainDeadlineMs = read.durationMs("DRAIN_DEADLINE_MS", 20_000, 0, 600_000);
+  const shutdownDeadlineMs = read.durationMs(
+    "SHUTDOWN_DEADLINE_MS",
+    Math.max(30_000, drainDeadlineMs + 5_000),
+    1_000,
+    900_000,
+  );
+  if (shutdownDeadlineMs <= drainDeadlineMs)
+    read.mistakes.push("SHUTDOWN_DEADLINE_MS: want more than DRAIN_DEADLINE_MS");
+
+  const redis = read.required("REDIS_URL", read.secret("REDIS_URL"), parseRedisTarget, "redis://host:port");
+  const address = read.required("DECISIONS_URL", read.text("DECISIONS_URL"), parseDecisionsAddress, "host:port");
+  const tls = readDecisionsTls(read);
+  const peppers = read.required(
+    "STATION_PEPPERS",
+    read.secret("STATION_PEPPERS"),
+    parsePeppers,
+    "id:base64, the control plane's",
+  );
+  const secretsKey = read.required(
+    "SECRETS_KEY",
+    read.secret("SECRETS_KEY"),
+    parseSecretsKey,
+    "base64 of 32 bytes, the control plane's",
+  );
+  const ocppPaths = read.parsed("OCPP_PATHS", read.text("OCPP_PATHS") ?? "/ocpp", parsePaths);
+  const trustedProxies = read.parsed("TRUSTED_PROXIES", read.text("TRUSTED_PROXIES") ?? "", parseTrustedProxies);
+  const settings = {
+    host: read.text("GATEWAY_HOST") ?? "0.0.0.0",
+    port,
+    internalHost: read.text("INTERNAL_HOST") ?? "127.0.0.1",
+    internalPort: read.integer("INTERNAL_PORT", 0, 0, 65_535),
+    nodeId: `${read.text("NODE_ID") ?? `${hostname()}-${port}`}-${surroundings.randomSuffix()}`,
+    unsupportedSubprotocol: read.choice("UNSUPPORTED_SUBPROTOCOL", "reject", ["reject", "closeAfterUpgrade"]),
+    maxFrameBytes: read.integer("MAX_FRAME_BYTES", 1_048_576, 16_384, 16_777_216),
+    pingIntervalMs,
+    idleTimeoutMs,
+    ackDurability: read.choice("ACK_DURABILITY", "redis", ["redis", "replica", "aof"]),
+    authorizeOffline: read.choice("AUTHORIZE_OFFLINE", "deny", ["deny", "accept"]),
+    drainDeadlineMs,
+    shutdownDeadlineMs,
+    buildVersion: read.text("BUILD_VERSION") ?? "source",
+    logLevel: read.choice("LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "fatal"]),
+  } as const;
+
+  if (read.mistakes.length > 0 || !redis || !address || !peppers || !secretsKey || !ocppPaths || !trustedProxies)
+    throw new Error(`bad configuration:\n  ${read.mistakes.join("\n  ")}`);
+  const decisions = { address, ...(tls === undefined ? {} : { tls }) };
+  return Object.freeze({ ...settings, redis, decisions, peppers, secretsKey, ocppPaths, trustedProxies });
+}
+
+function parseDecisionsAddress(text: string): string {
+  if (!/^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(text)) throw new Error("want host:port, without a scheme");
+  return text;
+}
+
+/** All three or none: mutual TLS, or a plain connection inside the local stack. */
+function readDecisionsTls(read: EnvironmentReader) {
+  const ca = read.secret("DECISIONS_CA");
+  const certificate = read.secret("DECISIONS_CERT");
+  const key = read.secret("DECISIONS_KEY");
+  if (ca === undefined && certificate === undefined && key === undefined) return undefined;
+  if (ca === undefined || certificate === undefined || key === undefined) {
+    read.mistakes.push("DECISIONS_CA, DECISIONS_CERT and DECISIONS_KEY: set all three (PEM) or none");
+    return undefined;
+  }
+  return { ca: Buffer.from(ca), certificate: Buffer.from(certificate), key: Buffer.from(key) };
+}
+
+function parsePaths(text: string): string[] {
+  return text.split(",").map((part) => {
+    const path = part.trim().replace(/\/+$/, "");
+    if (path !== "" && !/^(\/[^/?#\s]+)+$/.test(path))
+      throw new Error(`${part.trim()}: want paths such as /ocpp, separated by commas`);
+    return path;
+  });
+}

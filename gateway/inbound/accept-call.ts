@@ -1,0 +1,204 @@
+import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
+import { CALL_ERROR_CODE, type CallRefusal } from "@dynamo-csms/proto/call-error";
+import { encodeCallError, encodeCallResult } from "@dynamo-csms/proto/ocpp-frame";
+import { FLAG_FLAGGED } from "@dynamo-csms/proto/stream-entry";
+import type { GatewayMetrics } from "../metrics.ts";
+import type { Session } from "../sockets/session.ts";
+import { classOf, transactionEventNeedsDecision } from "./action-class.ts";
+import type { Answer } from "./answer-alone.ts";
+import type { Conversation, ReceivedCall } from "./conversation.ts";
+import type { CallToDecide } from "./decide-call.ts";
+import type { LaneWriter } from "./lane-writer.ts";
+import { maskSettings, TELLS_SETTINGS } from "./mask-secrets.ts";
+import { rawPayload } from "./raw-payload.ts";
+import { mayCall } from "./registration-gate.ts";
+import { isReadableTransactionData } from "./transaction-data.ts";
+
+export interface AcceptCallDeps {
+  lane: Pick<LaneWriter, "append">;
+  decide(session: Session, call: CallToDecide): Promise<Answer>;
+  /** Whether we asked this connection for a message that it may otherwise not send yet. */
+  askedFor(session: Session, action: string): boolean;
+  metrics: Pick<GatewayMetrics, "callDuration" | "validationFailures" | "backpressureDrops">;
+  nowMs(): number;
+}
+
+/** What a CALL is worth, before anything is done with it. */
+export type Verdict =
+  | { kind: "refuse"; refusal: CallRefusal }
+  /** `payload` undefined: the time at which it is answered. */
+  | { kind: "edge"; payload: string | undefined; flags: number }
+  | { kind: "decide"; flags: number };
+
+/**
+ * Known action? Registered? Valid? Then: stored by us, or asked for. Three exits refuse, in this order, so that a
+ * station that may not speak yet learns nothing about its payloads.
+ */
+export function judgeCall(
+  session: Session,
+  call: Pick<ReceivedCall, "action" | "payload">,
+  deps: Pick<AcceptCallDeps, "askedFor" | "metrics">,
+): Verdict {
+  const { action, payload } = call;
+  const known = classOf(session.version, action, false);
+  if (known === undefined)
+    return refuse(
+      "unknown-action",
+      `${action.slice(0, 50)}: no action that a station sends in OCPP ${session.version}`,
+    );
+  if (!mayCall(session.record.registration, action, (asked) => deps.askedFor(session, asked)))
+    return refuse("not-allowed", "the station's BootNotification was not accepted yet");
+
+  let flags = 0;
+  const refusal = validatePayload(session.version, action, "request", payload);
+  if (refusal !== undefined) {
+    deps.metrics.validationFailures.inc({ action, version: session.version });
+    if (!isReadableTransactionData(action, payload)) return { kind: "refuse", refusal };
+    session.log.warn(
+      { action, pointer: refusal.pointer, refusal: refusal.refusal },
+      "transaction data against its schema: stored and flagged",
+    );
+    flags = FLAG_FLAGGED;
+  }
+  switch (known.class) {
+    case "edge":
+      return { kind: "edge", payload: known.payload, flags };
+    case "edge-with-time":
+      return { kind: "edge", payload: undefined, flags };
+    case "decision":
+      return { kind: "decide", flags };
+    case "transaction-event":
+      return transactionEventNeedsDecision(payload as object)
+        ? { kind: "decide", flags }
+        : { kind: "edge", payload: "{}", flags };
+    case "send":
+      return refuse("unknown-action", `${action} is a SEND`);
+  }
+}
+
+/** Carries one CALL from its turn to its answer: durable first, then answered; or refused; or the station is let go. */
+export function createAcceptCall(deps: AcceptCallDeps) {
+  const answered = (call: ReceivedCall, outcome: "result" | "error") =>
+    deps.metrics.callDuration.observe(
+      { direction: "in", action: outcome === "result" ? call.action : "", outcome },
+      (performance.now() - call.startedAtMs) / 1_000,
+    );
+
+  /** Nothing is answered that is not stored: the station keeps it, and sends it again on its next connection. */
+  const letGo = (session: Session, why: "not-stored" | "no-decision") => {
+    if (session.open) deps.metrics.backpressureDrops.inc({ why });
+    session.close(1013, why === "not-stored" ? "cannot be stored now" : "cannot be decided now");
+  };
+
+  function refuseCall(session: Session, conversation: Conversation, call: ReceivedCall, refusal: CallRefusal): void {
+    session.log.debug({ messageId: call.messageId, refusal: refusal.refusal }, "call refused");
+    conversation.answerInTurn(() => {
+      session.send(
+        encodeCallError(call.messageId, CALL_ERROR_CODE[refusal.refusal][session.version], refusal.description),
+      );
+      answered(call, "error");
+    });
+  }
+
+  function storeEdge(
+    session: Session,
+    conversation: Conversation,
+    call: ReceivedCall,
+    verdict: Extract<Verdict, { kind: "edge" }>,
+  ): void {
+    conversation.enteredLane();
+    deps.lane.append(
+      session.prefix,
+      verdict.flags,
+      call.seq,
+      call.receivedAtMs,
+      storedBytes(call),
+      undefined,
+      (stored) => {
+        if (stored) {
+          session.send(
+            encodeCallResult(
+              call.messageId,
+              verdict.payload ?? `{"currentTime":"${new Date(deps.nowMs()).toISOString()}"}`,
+            ),
+          );
+          answered(call, "result");
+        } else letGo(session, "not-stored");
+        conversation.leftLane();
+      },
+    );
+  }
+
+  async function storeDecided(
+    session: Session,
+    conversation: Conversation,
+    call: ReceivedCall,
+    flags: number,
+  ): Promise<void> {
+    const payloadText = rawPayload(call.text, "call", call.payload);
+    const answer = await deps.decide(session, { ...call, payloadText });
+    switch (answer.kind) {
+      case "refuse":
+        return refuseCall(session, conversation, call, answer.refusal);
+      case "let-go":
+        return conversation.answerInTurn(() => letGo(session, "no-decision"));
+      case "answer": {
+        if (answer.registration !== undefined)
+          session.record = { ...session.record, registration: answer.registration };
+        const reply = encodeCallResult(call.messageId, answer.payload);
+        conversation.enteredLane();
+        deps.lane.append(
+          session.prefix,
+          flags,
+          call.seq,
+          call.receivedAtMs,
+          call.bytes,
+          Buffer.from(reply, "utf8"),
+          (stored) => {
+            if (stored) {
+              session.send(reply);
+              answered(call, "result");
+            } else letGo(session, "not-stored");
+            conversation.leftLane();
+          },
+        );
+        conversation.nextTurn();
+      }
+    }
+  }
+
+  return (session: Session, conversation: Conversation, call: ReceivedCall): "stored" | "holds-turn" => {
+    const verdict = judgeCall(session, call, deps);
+    switch (verdict.kind) {
+      case "refuse":
+        refuseCall(session, conversation, call, verdict.refusal);
+        return "holds-turn";
+      case "edge":
+        storeEdge(session, conversation, call, verdict);
+        return "stored";
+      case "decide":
+        storeDecided(session, conversation, call, verdict.flags).catch((cause: unknown) => {
+          session.log.error({ action: call.action, error: cause }, "call could not be handled");
+          letGo(session, "no-decision");
+        });
+        return "holds-turn";
+    }
+  };
+}
+
+const refuse = (refusal: CallRefusal["refusal"], description: string): Verdict => ({
+  kind: "refuse",
+  refusal: { refusal, description },
+});
+
+/** The frame as received, unless it tells a secret setting. */
+export function storedBytes(
+  call: Pick<ReceivedCall, "action" | "payload" | "bytes" | "messageId">,
+  type = 2,
+): Uint8Array {
+  if (!TELLS_SETTINGS.has(call.action)) return call.bytes;
+  const masked = maskSettings(call.payload);
+  return masked === undefined
+    ? call.bytes
+    : Buffer.from(JSON.stringify([type, call.messageId, call.action, masked]), "utf8");
+}

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RedisConnection } from "../redis-connection.ts";
+
+/** One connection of the lane writer, from its readiness to its first error. After that nothing it says counts. */
+export class LaneLink {
+  readonly connection: RedisConnection;
+  readonly failed: Promise<Error>;
+  dead = false;
+  /** Monotonic ms of the last reply. */
+  repliedAtMs = performance.now();
+  readonly #settle: (error: Error) => void;
+
+  constructor(connection: RedisConnection) {
+    this.connection = connection;
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#settle = resolve;
+  }
+
+  /** The first reason counts. */
+  fail(reason: Error): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#settle(reason);
+  }
+}
+
+/** A server that takes the connection and then says nothing for so long is tried anew. */
+const READY_TIMEOUT_MS = 10_000;
+
+/** Resolves when commands can be sent on the link; from then on a closed connection fails it. Rejects when that takes too long. */
+export async function linkReady(link: LaneLink, abort: AbortSignal): Promise<void> {
+  const { connection } = link;
+  if (connection.status !== "ready") {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, abort]);
+    const ready = new Promise<true>((resolve) => connection.once("ready", () => resolve(true)));
+    const isReady = await Promise.race([ready, sleep(READY_TIMEOUT_MS, false, { signal })]).finally(() => stop.abort());
+    if (!isReady) throw new Error("Redis does not answer");
+  }
+  connection.once("close", () => link.fail(new Error("connection to Redis closed")));
+}

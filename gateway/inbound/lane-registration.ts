@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import { ENTRY_FIELD } from "@dynamo-csms/proto/stream-entry";
+import { LANES, LEASE_MS, lane, laneLease } from "@dynamo-csms/proto/redis-keys";
+import type { RedisConnection } from "../redis-connection.ts";
+
+/** A lane of this process. A process has one at a time, and a new one after its start or when Redis lost it. */
+export interface LaneIdentity {
+  readonly laneId: string;
+  readonly key: string;
+  readonly startedAtMs: number;
+}
+
+/** A lane id that no process ever had: node, time, and 32 random bits for clocks that were set back. */
+export function newLaneIdentity(nodeId: string): LaneIdentity {
+  const startedAtMs = Date.now();
+  const laneId = `${nodeId}-${startedAtMs.toString(36)}-${randomBytes(4).toString("hex")}`;
+  return { laneId, key: lane(laneId), startedAtMs };
+}
+
+/**
+ * Makes the lane findable and shows that its writer lives. Before the first entry and with each renewal (LEASE_MS / 3):
+ * a registry that Redis lost comes back by itself. Rejects when Redis takes no writes.
+ */
+export async function registerLane(connection: RedisConnection, nodeId: string, lane: LaneIdentity): Promise<void> {
+  await connection.hset(LANES, lane.laneId, JSON.stringify({ nodeId, startedAtMs: lane.startedAtMs }));
+  await connection.set(laneLease(lane.laneId), nodeId, "PX", LEASE_MS);
+}
+
+/** Where a lane stands in Redis, as far as its writer needs it to go on. */
+export interface LaneState {
+  /** Number of the last id that the stream ever had, trimmed or not. */
+  lastId: number;
+  /** Which of the asked ids are in the stream. */
+  present: ReadonlySet<number>;
+}
+
+/**
+ * Reads where the lane stands. Undefined: there is no such stream.
+ * @param unknown the ids whose fate the writer does not know. Trimming keeps a replay window, so what was written a
+ * moment ago is still there.
+ */
+export async function readLaneState(
+  connection: RedisConnection,
+  key: string,
+  unknown: { first: number; last: number } | undefined,
+): Promise<LaneState | undefined> {
+  let info: unknown;
+  try {
+    info = await connection.xinfo("STREAM", key);
+  } catch (cause) {
+    if (cause instanceof Error && cause.message.includes("no such key")) return undefined;
+    throw cause;
+  }
+  // Field names and values in turn (RESP2).
+  const fields = info as unknown[];
+  const lastId = numberOf(String(fields[fields.indexOf("last-generated-id") + 1]));
+  if (unknown === undefined) return { lastId, present: new Set() };
+  const entries = (await connection.xrange(key, `${unknown.first}-0`, `${unknown.last}-0`)) as unknown as [
+    string,
+    unknown,
+  ][];
+  return { lastId, present: new Set(entries.map(([id]) => numberOf(id))) };
+}
+
+/** The arguments that append one entry. An id at or below the last one is refused by Redis, never doubled. */
+export function appendArguments(
+  key: string,
+  create: boolean,
+  id: number,
+  entry: Buffer,
+): [string, ...(string | Buffer)[]] {
+  // NOMKSTREAM: a lane that vanished answers nil, instead of starting again with holes that nobody sees.
+  return create ? [key, `${id}-0`, ENTRY_FIELD, entry] : [key, "NOMKSTREAM", `${id}-0`, ENTRY_FIELD, entry];
+}
+
+const numberOf = (id: string) => Number(id.slice(0, id.indexOf("-")));

@@ -1,0 +1,191 @@
+/** Told once per frame: true when it is as durable as promised, false when it waited too long or nothing can be taken. */
+export type Stored = (stored: boolean) => void;
+
+/** One lane entry from its packing until nobody can need it again. */
+export interface RetainedEntry {
+  /** Its number in the lane (`id-0`); 0 until it is sent for the first time, because only then its place is certain. */
+  id: number;
+  readonly bytes: Buffer;
+  /** Emptied when the frames were told. */
+  waiting: Stored[];
+  /** Monotonic ms: when its first frame came, and when it was acknowledged (undefined: not yet). */
+  readonly sinceMs: number;
+  sentAtMs: number | undefined;
+  ackedAtMs: number | undefined;
+}
+
+export interface RetentionLimits {
+  /** Acknowledged entries are kept for this long … */
+  tailMs: number;
+  /** … and up to this many bytes. */
+  tailBytes: number;
+}
+
+/**
+ * All entries that may still have to be written, in lane order: the acknowledged tail, then what is sent and not
+ * acknowledged, then what was never sent. A promoted replica may lack the end of what its master acknowledged: that is
+ * what the tail is for.
+ */
+export class RetainedEntries {
+  #entries: RetainedEntry[] = [];
+  /** Index of the first entry that is not acknowledged, and of the first that is not sent. */
+  #unacked = 0;
+  #unsent = 0;
+  #tailBytes = 0;
+  #waitingBytes = 0;
+  #lastId = 0;
+  #lastAckedId = 0;
+  readonly #limits: RetentionLimits;
+
+  constructor(limits: RetentionLimits) {
+    this.#limits = limits;
+  }
+
+  /** Bytes not acknowledged yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  get inFlight(): number {
+    return this.#unsent - this.#unacked;
+  }
+
+  get hasUnsent(): boolean {
+    return this.#unsent < this.#entries.length;
+  }
+
+  get hasUnacked(): boolean {
+    return this.#unacked < this.#entries.length;
+  }
+
+  /** The highest id that was ever given: an id never stands for two contents. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  get oldestUnacked(): RetainedEntry | undefined {
+    return this.#entries[this.#unacked];
+  }
+
+  get lastSent(): RetainedEntry | undefined {
+    return this.#entries[this.#unsent - 1];
+  }
+
+  /** The highest id that was acknowledged: a lane whose last id is lower has lost something. */
+  get lastAckedId(): number {
+    return this.#lastAckedId;
+  }
+
+  /** Ids above `lastInLane` that were acknowledged and are not held any more: they cannot be filled. */
+  gapAbove(lastInLane: number): { fromId: number; toId: number } | undefined {
+    const firstHeld = this.#entries.find((entry) => entry.id > lastInLane)?.id ?? Number.POSITIVE_INFINITY;
+    const toId = Math.min(firstHeld - 1, this.#lastAckedId);
+    return toId > lastInLane ? { fromId: lastInLane + 1, toId } : undefined;
+  }
+
+  push(entry: RetainedEntry): void {
+    this.#entries.push(entry);
+    this.#waitingBytes += entry.bytes.length;
+  }
+
+  /** The next entry to send, with its id; undefined when all are sent. */
+  takeUnsent(nowMs: number): RetainedEntry | undefined {
+    const entry = this.#entries[this.#unsent];
+    if (entry === undefined) return undefined;
+    if (entry.id === 0) entry.id = this.#lastId + 1;
+    this.#lastId = Math.max(this.#lastId, entry.id);
+    entry.sentAtMs = nowMs;
+    this.#unsent += 1;
+    return entry;
+  }
+
+  /** Everything up to and with this entry is durable: tells the frames, entry by entry, in order. */
+  ackUpTo(last: RetainedEntry, nowMs: number): void {
+    while (this.#unacked < this.#unsent) {
+      const entry = this.#entries[this.#unacked] as RetainedEntry;
+      this.#unacked += 1;
+      // Again in the tail after a resume: counted and told the first time.
+      if (entry.ackedAtMs === undefined) {
+        entry.ackedAtMs = nowMs;
+        this.#lastAckedId = entry.id;
+        this.#waitingBytes -= entry.bytes.length;
+        this.#tailBytes += entry.bytes.length;
+        tell(entry, true);
+      }
+      if (entry === last) return;
+    }
+  }
+
+  /** Drops what the tail need not hold any more. */
+  trim(nowMs: number): void {
+    let dropped = 0;
+    while (dropped < this.#unacked) {
+      const entry = this.#entries[dropped] as RetainedEntry;
+      if (nowMs - (entry.ackedAtMs ?? nowMs) < this.#limits.tailMs && this.#tailBytes <= this.#limits.tailBytes) break;
+      this.#tailBytes -= entry.bytes.length;
+      dropped += 1;
+    }
+    if (dropped === 0) return;
+    this.#entries.splice(0, dropped);
+    this.#unacked -= dropped;
+    this.#unsent -= dropped;
+  }
+
+  /**
+   * Frames that wait since before `beforeMs` are told "not stored": their stations are let go and will send again. The
+   * entries stay: what was sent may already be in the lane, and events (who was connected when) must not be lost.
+   */
+  giveUpWaiting(beforeMs: number): void {
+    for (let at = this.#unacked; at < this.#entries.length; at++) {
+      const entry = this.#entries[at] as RetainedEntry;
+      if (entry.sinceMs >= beforeMs) return;
+      tell(entry, false);
+    }
+  }
+
+  /**
+   * After an error: `lastInLane` is the lane's last-generated-id, `present` the ids found among those asked for.
+   * What got through is acknowledged; what did not is to be sent again, in order.
+   */
+  resume(lastInLane: number, present: ReadonlySet<number>, nowMs: number): void {
+    const inLane = (entry: RetainedEntry) =>
+      entry.id !== 0 && entry.id <= lastInLane && (entry.ackedAtMs !== undefined || present.has(entry.id));
+    const stored = this.#entries.filter(inLane);
+    const missing = this.#entries.filter((entry) => !inLane(entry));
+    // Redis refused one (memory) and took a later one: what is missing moves behind it, with ids that were never used.
+    const overtaken = missing.some((entry) => entry.id !== 0 && entry.id <= lastInLane);
+    if (overtaken) for (const entry of missing) entry.id = 0;
+    this.#restart([...stored, ...missing], stored, nowMs);
+  }
+
+  /** The lane is gone: everything held goes into a new one, from id 1 on. */
+  restartInNewLane(nowMs: number): void {
+    for (const entry of this.#entries) entry.id = 0;
+    this.#lastId = 0;
+    this.#lastAckedId = 0;
+    this.#restart(this.#entries, [], nowMs);
+  }
+
+  /** Ids of entries whose fate only the lane knows: sent, not acknowledged. */
+  unknownIds(): { first: number; last: number } | undefined {
+    const first = this.#entries[this.#unacked];
+    const last = this.#entries[this.#unsent - 1];
+    return this.inFlight === 0 || first === undefined || last === undefined
+      ? undefined
+      : { first: first.id, last: last.id };
+  }
+
+  #restart(order: RetainedEntry[], stored: RetainedEntry[], nowMs: number): void {
+    this.#entries = order;
+    this.#unacked = 0;
+    this.#unsent = stored.length;
+    const last = stored.at(-1);
+    if (last !== undefined) this.ackUpTo(last, nowMs);
+  }
+}
+
+function tell(entry: RetainedEntry, stored: boolean): void {
+  const waiting = entry.waiting;
+  entry.waiting = [];
+  for (const done of waiting) done(stored);
+}

@@ -1,0 +1,190 @@
+// The gateway process: what it is made of, what it listens to, and in which order it stops.
+
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readConfig } from "./config.ts";
+import { startHealthServer } from "./health.ts";
+import { createDecisionsClient } from "./inbound/decisions-client.ts";
+import { createLaneWriter } from "./inbound/lane-writer.ts";
+import { createReceiveFrame } from "./inbound/receive-frame.ts";
+import { createLogger } from "./logger.ts";
+import { createMetrics } from "./metrics.ts";
+import { createCommandListener } from "./outbound/command-listener.ts";
+import { createOutgoingCalls } from "./outbound/outgoing-calls.ts";
+import { NodeLease } from "./ownership/node-lease.ts";
+import { OwnershipKeeper } from "./ownership/ownership-keeper.ts";
+import { createStationOwnership } from "./ownership/station-ownership.ts";
+import { connectionReady, connectRedis } from "./redis-connection.ts";
+import { createShutdown } from "./shutdown.ts";
+import { admit } from "./sockets/admission.ts";
+import { AttemptLimit } from "./sockets/attempt-limits.ts";
+import { closeInWaves } from "./sockets/close-in-waves.ts";
+import { createConnectionLife } from "./sockets/connection-life.ts";
+import { startSocketServer } from "./sockets/server.ts";
+import { SessionRegistry } from "./sockets/session-registry.ts";
+import { createStationDirectory } from "./sockets/station-directory.ts";
+
+const config = readConfig(process.env, {
+  readFile: (path) => readFileSync(path, "utf8"),
+  randomSuffix: () => randomBytes(4).toString("hex"),
+});
+const { nodeId } = config;
+const log = createLogger(config.logLevel, nodeId);
+process.once("uncaughtException", (error) => {
+  log.fatal({ error }, "crashed");
+  process.exit(1);
+});
+
+const nowMs = () => performance.now();
+const pause = (ms: number) => sleep(ms);
+const metrics = createMetrics({ version: config.buildVersion, nodeId });
+const connect = (purpose: "commands" | "subscriber" | "lane") =>
+  connectRedis(config.redis, purpose, { connectionName: nodeId, log });
+const redis = connect("commands");
+const subscriber = connect("subscriber");
+const decisions = createDecisionsClient({ ...config.decisions, log });
+const lane = createLaneWriter({
+  nodeId,
+  connect: () => connect("lane"),
+  durability: config.ackDurability,
+  metrics,
+  log,
+});
+
+const sessions = new SessionRegistry();
+const ownership = createStationOwnership({ redis, nodeId });
+const keeper = new OwnershipKeeper({ sessions: () => sessions.all(), ownership, pause, log });
+const lease = new NodeLease({ redis, nodeId, laneId: () => lane.laneId, startedAtMs: Date.now(), nowMs, log });
+
+// A station that is misconfigured tries every few seconds for ever: ten attempts, then one in ten seconds.
+const failedLogins = new AttemptLimit({ burst: 10, perSecond: 0.1, maxKeys: 100_000, nowMs });
+// Lookups reach Postgres: enough for an installer's van behind one address, too little for guessing names.
+const lookupsPerAddress = new AttemptLimit({ burst: 100, perSecond: 5, maxKeys: 100_000, nowMs });
+const lookups = new AttemptLimit({ burst: 500, perSecond: 100, maxKeys: 1, nowMs });
+const findStation = createStationDirectory({
+  redis,
+  lookup: (identity) => decisions.lookup(identity),
+  mayLookUp: (address) => lookupsPerAddress.take(address) && lookups.take("all"),
+  log,
+});
+
+const outgoing = createOutgoingCalls({ nodeId, lane, metrics, log });
+const receiveFrame = createReceiveFrame({
+  nodeId,
+  lane,
+  decisions,
+  outgoing,
+  redis,
+  authorizeOffline: config.authorizeOffline,
+  metrics,
+  log,
+});
+const commands = createCommandListener({
+  nodeId,
+  subscriber,
+  publisher: redis,
+  sessions,
+  outgoing,
+  secretsKey: config.secretsKey,
+  log,
+});
+
+const storageReady = () => redis.status === "ready" && lane.healthy;
+const life = createConnectionLife({
+  nodeId,
+  admit: (claim) => admit(claim, { ocppPaths: config.ocppPaths, peppers: config.peppers, findStation, failedLogins }),
+  storageReady,
+  ownership,
+  ownershipEnded: (identity, epoch) => keeper.ended(identity, epoch),
+  sessions,
+  appendEvent: (session, event) => lane.appendEvent(session, event),
+  sessionOpened: (session) => outgoing.sessionOpened(session),
+  sessionClosed: (session) => outgoing.sessionClosed(session),
+  metrics,
+  nowMs,
+  log,
+});
+
+let stage: "starting" | "running" | "draining" = "starting";
+const notReady = (): string[] => [
+  ...(stage === "running" ? [] : [stage]),
+  ...(redis.status === "ready" && lease.held ? [] : ["redis is away"]),
+  ...(lane.healthy ? [] : ["the lane cannot be written"]),
+];
+const health = await startHealthServer({
+  host: config.internalHost,
+  port: config.internalPort,
+  registry: metrics.registry,
+  notReady,
+});
+
+let sockets: Awaited<ReturnType<typeof startSocketServer>> | undefined;
+let reassertion: NodeJS.Timeout | undefined;
+const shutdown = createShutdown(
+  [
+    {
+      name: "readiness",
+      run: () => {
+        stage = "draining";
+        metrics.draining.set(1);
+      },
+    },
+    { name: "upgrades", run: () => sockets?.stopAccepting() },
+    { name: "open calls", run: () => outgoing.settleAll(config.drainDeadlineMs / 2) },
+    {
+      name: "connections",
+      run: () =>
+        closeInWaves({
+          sessions: () => sessions.all(),
+          deadlineMs: config.drainDeadlineMs / 2,
+          nowMs,
+          pause,
+          random: Math.random,
+        }),
+    },
+    { name: "lane", run: () => (sockets === undefined ? undefined : lane.seal()) },
+    {
+      name: "ownership",
+      run: async () => {
+        clearInterval(reassertion);
+        if (sockets === undefined) return;
+        await keeper.settled();
+        await commands.stop();
+        await lease.release();
+      },
+    },
+    {
+      name: "services",
+      run: async () => {
+        sockets?.close();
+        lane.close();
+        decisions.close();
+        redis.disconnect();
+        subscriber.disconnect();
+        await health.close();
+      },
+    },
+  ],
+  config.shutdownDeadlineMs,
+  log,
+);
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    log.info({ signal, connections: sessions.size }, "stopping");
+    void shutdown().then((exitCode) => process.exit(exitCode));
+  });
+}
+
+// A Redis that is away at the start is waited for: the node is alive, and not ready.
+await Promise.all([connectionReady(redis), lane.open()]);
+await lease.start();
+await commands.start();
+sockets = await startSocketServer({ ...config, life, receiveFrame, metrics, log });
+
+// Whatever the connections missed while they were away: owners that Redis forgot, messages to close.
+for (const connection of [redis, subscriber]) connection.on("ready", () => void keeper.assertAgain());
+// A failover inside a cluster shows as no reconnect at all.
+reassertion = setInterval(() => void keeper.assertAgain(), 300_000);
+stage = "running";
+log.info({ port: sockets.port, internalPort: health.port }, "ready");

@@ -1,0 +1,149 @@
+// Journey 2 ends here: a command published to this node becomes a CALL on the connection it was meant for, and what
+// becomes of it goes back on the asker's channel. Pub/sub has no replay, so the asker publishes again what nobody
+// acknowledged; a command id is sent once, however often it comes.
+
+import { isCsmsAction } from "@dynamo-csms/ocpp-schemas/actions";
+import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
+import {
+  COMMAND_FORMAT,
+  decodeNodeMessage,
+  encodeCommandReport,
+  sealedPayloadContext,
+  type CommandMessage,
+  type CommandOutcome,
+  type CommandReport,
+} from "@dynamo-csms/proto/command-message";
+import { askerReports, nodeCommands } from "@dynamo-csms/proto/redis-keys";
+import { unseal, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
+import type { Logger } from "pino";
+import type { RedisConnection } from "../redis-connection.ts";
+import type { Session } from "../sockets/session.ts";
+import type { SessionRegistry } from "../sockets/session-registry.ts";
+import type { OutgoingCall, OutgoingCalls } from "./outgoing-calls.ts";
+
+export interface CommandListenerDeps {
+  nodeId: string;
+  /** A connection of its own: it is in subscriber mode from `start` on. */
+  subscriber: RedisConnection;
+  publisher: RedisConnection;
+  sessions: Pick<SessionRegistry, "get" | "supersede" | "revoke">;
+  outgoing: Pick<OutgoingCalls, "enqueue" | "refuse">;
+  /** Opens sealed payloads. */
+  secretsKey: SecretsKey;
+  log: Logger;
+}
+
+/** Ids that are remembered, oldest forgotten first: far more than can come again within a command's deadline. */
+const MAX_REMEMBERED = 20_000;
+
+type ReportBody =
+  | { kind: "received" }
+  | { kind: "notHere" }
+  | { kind: "sent"; sentAtMs: number }
+  | { kind: "outcome"; outcome: CommandOutcome };
+
+/** This node's ear for commands. */
+export function createCommandListener(deps: CommandListenerDeps) {
+  const { log, subscriber, sessions } = deps;
+  /** Command id → its outcome, once there is one. */
+  const seen = new Map<string, CommandOutcome | undefined>();
+
+  function report(command: CommandMessage, body: ReportBody): void {
+    const text = encodeCommandReport({
+      v: COMMAND_FORMAT,
+      commandId: command.commandId,
+      nodeId: deps.nodeId,
+      epoch: command.epoch,
+      ...body,
+    } as CommandReport);
+    deps.publisher.spublish(askerReports(command.askerId), text).catch((cause: Error) => {
+      // The lane has what counts; the asker asks again or hears it from the intake.
+      log.warn({ commandId: command.commandId, kind: body.kind, error: cause.message }, "command report not published");
+    });
+  }
+
+  function remember(commandId: string, outcome: CommandOutcome | undefined): void {
+    seen.set(commandId, outcome);
+    if (seen.size <= MAX_REMEMBERED) return;
+    const oldest = seen.keys().next().value;
+    if (oldest !== undefined) seen.delete(oldest);
+  }
+
+  function onCommand(command: CommandMessage): void {
+    if (seen.has(command.commandId)) {
+      report(command, { kind: "received" });
+      const outcome = seen.get(command.commandId);
+      if (outcome !== undefined) report(command, { kind: "outcome", outcome });
+      return;
+    }
+    const session = sessions.get(command.identity);
+    // Another epoch is another connection: whoever asked may not know yet that it asked for the past.
+    if (session === undefined || session.epoch !== command.epoch || session.version !== command.version)
+      return report(command, { kind: "notHere" });
+    remember(command.commandId, undefined);
+    report(command, { kind: "received" });
+
+    const payload = openPayload(command, deps.secretsKey);
+    const call: OutgoingCall = {
+      commandId: command.commandId,
+      action: command.action,
+      payload: payload ?? "{}",
+      secretPaths: command.secretPaths ?? [],
+      callTimeoutMs: command.callTimeoutMs,
+      deadlineAtMs: command.deadlineAtMs,
+      onSent: (sentAtMs) => report(command, { kind: "sent", sentAtMs }),
+      onOutcome: (outcome) => {
+        remember(command.commandId, outcome);
+        report(command, { kind: "outcome", outcome });
+      },
+    };
+    const problem =
+      payload === undefined ? "its payload cannot be opened" : whyInvalid(session, command.action, payload);
+    if (problem === undefined) return deps.outgoing.enqueue(session, call);
+    log.error({ commandId: command.commandId, action: command.action, problem }, "command refused before sending");
+    deps.outgoing.refuse(session, call, `refused by the gateway: ${problem}`);
+  }
+
+  function onMessage(text: string): void {
+    const decoded = decodeNodeMessage(text);
+    if (!decoded.ok) return log.error({ problem: decoded.error }, "message on the node channel not understood");
+    const message = decoded.value;
+    if (message.kind === "command") return onCommand(message);
+    if (message.reason === "revoked") sessions.revoke(message.identity, message.belowEpoch);
+    else sessions.supersede(message.identity, message.belowEpoch);
+  }
+
+  return {
+    /** Resolves when this node's channel is subscribed; the client subscribes again by itself after a reconnect. */
+    async start(): Promise<void> {
+      subscriber.on("smessage", (_channel: string, text: string) => onMessage(text));
+      await subscriber.ssubscribe(nodeCommands(deps.nodeId));
+    },
+
+    /** Hears nothing from now on. */
+    async stop(): Promise<void> {
+      await subscriber.sunsubscribe(nodeCommands(deps.nodeId));
+    },
+  };
+}
+
+/** JSON text of the payload, unsealed if need be. Undefined: sealed with another key, or none at all. */
+function openPayload(command: CommandMessage, secretsKey: SecretsKey): string | undefined {
+  if (command.payload !== undefined) return command.payload;
+  if (command.sealedPayload === undefined) return undefined;
+  try {
+    return unseal(secretsKey, sealedPayloadContext(command.commandId), command.sealedPayload);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The control plane validated it, against its own release's schemas. Undefined: nothing is wrong. */
+function whyInvalid(session: Session, action: string, payload: string): string | undefined {
+  if (!isCsmsAction(session.version, action)) return `we do not send ${action} in OCPP ${session.version}`;
+  try {
+    return validatePayload(session.version, action, "request", JSON.parse(payload))?.description;
+  } catch {
+    return "its payload is not JSON";
+  }
+}

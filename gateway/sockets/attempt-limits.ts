@@ -1,0 +1,55 @@
+/** Tokens that come back at a steady rate, up to a reserve. */
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+interface Limits {
+  /** The reserve: how many at once. */
+  burst: number;
+  perSecond: number;
+  /** Keys remembered at the most; the longest unused is forgotten first, and so starts with a full reserve again. */
+  maxKeys: number;
+  nowMs(): number;
+}
+
+/** A rate limit per key in bounded memory. Per process: N nodes together allow N times as much. */
+export class AttemptLimit {
+  /** In order of last use. */
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #limits: Limits;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** True when nothing is left for this key. Takes nothing. */
+  exhausted(key: string): boolean {
+    return this.#current(key).tokens < 1;
+  }
+
+  /** Takes one. False: nothing was left. */
+  take(key: string): boolean {
+    const bucket = this.#current(key);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#limits.maxKeys) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    }
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+
+  #current(key: string): Bucket {
+    const { burst, perSecond, nowMs } = this.#limits;
+    const atMs = nowMs();
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return { tokens: burst, atMs };
+    const regained = ((atMs - bucket.atMs) / 1_000) * perSecond;
+    return { tokens: Math.min(burst, bucket.tokens + regained), atMs };
+  }
+}

@@ -1,0 +1,120 @@
+/** Why a handshake is refused, as a metric label: a closed set. */
+export type RefusalReason =
+  | "not-an-upgrade"
+  | "no-such-path"
+  | "bad-identity"
+  | "no-subprotocol"
+  | "no-common-subprotocol"
+  | "bad-credentials"
+  | "tls-required"
+  | "client-certificate-required"
+  | "retired"
+  | "too-many-attempts"
+  | "too-many-handshakes"
+  | "storage-away"
+  | "control-plane-away"
+  | "draining"
+  | "hung-up"
+  | "internal";
+
+export interface Refusal {
+  reason: RefusalReason;
+  /** This case, in words; only where it tells nothing to a stranger. */
+  detail?: string;
+}
+
+interface RefusalText {
+  status: string;
+  text: string;
+  /** Told in Retry-After. Stations may ignore it. */
+  retryAfterSeconds?: number;
+}
+
+/** What the station's installer reads in its log: what was wrong, and what to do. `{detail}` is this case. */
+const REFUSALS: Record<RefusalReason, RefusalText> = {
+  "not-an-upgrade": {
+    status: "426 Upgrade Required",
+    text: "This is an OCPP-J endpoint: connect with a WebSocket (ws:// or wss://) and a subprotocol such as ocpp1.6.",
+  },
+  "no-such-path": {
+    status: "404 Not Found",
+    text: "There is no OCPP endpoint at this path. Use the connection URL that was given when the charge point was registered.",
+  },
+  "bad-identity": {
+    status: "400 Bad Request",
+    text: "The charge point id in the URL cannot be used: {detail}. Use the connection URL that was given when the charge point was registered.",
+  },
+  "no-subprotocol": {
+    status: "400 Bad Request",
+    text: "The Sec-WebSocket-Protocol header is missing: offer ocpp1.6, ocpp2.0.1 or ocpp2.1.",
+  },
+  "no-common-subprotocol": {
+    status: "400 Bad Request",
+    text: "None of the offered subprotocols can be used here: {detail}.",
+  },
+  "bad-credentials": {
+    status: "401 Unauthorized",
+    text: "Unknown charge point, or wrong password. The user name must be the charge point id of the URL.",
+  },
+  "tls-required": {
+    status: "403 Forbidden",
+    text: "This charge point is registered with security profile 2: connect with TLS (wss://).",
+  },
+  "client-certificate-required": {
+    status: "403 Forbidden",
+    text: "This charge point is registered with security profile 3, which needs a client certificate; this endpoint takes passwords only.",
+  },
+  retired: {
+    status: "404 Not Found",
+    text: "This charge point was retired. Register it again to use it.",
+  },
+  "too-many-attempts": {
+    status: "429 Too Many Requests",
+    text: "Too many failed attempts from this address. Check the charge point id and its password.",
+    retryAfterSeconds: 60,
+  },
+  "too-many-handshakes": {
+    status: "503 Service Unavailable",
+    text: "Too many charge points are connecting at this moment. Try again.",
+    retryAfterSeconds: 5,
+  },
+  "storage-away": {
+    status: "503 Service Unavailable",
+    text: "Nothing can be stored at this moment, so nothing is accepted. Try again.",
+    retryAfterSeconds: 10,
+  },
+  "control-plane-away": {
+    status: "503 Service Unavailable",
+    text: "Charge points that connect for the first time cannot be checked at this moment. Try again.",
+    retryAfterSeconds: 10,
+  },
+  draining: {
+    status: "503 Service Unavailable",
+    text: "This node is stopping. Connect again: another node answers.",
+    retryAfterSeconds: 1,
+  },
+  "hung-up": {
+    status: "400 Bad Request",
+    text: "The connection was closed before it was checked.",
+  },
+  internal: {
+    status: "500 Internal Server Error",
+    text: "The connection could not be checked because of a fault on our side.",
+  },
+};
+
+export interface RefusalAnswer {
+  status: string;
+  headers: [name: string, value: string][];
+  body: string;
+}
+
+/** The HTTP answer for a refusal. Deterministic per reason: an unknown charge point and a wrong password read alike. */
+export function refusalAnswer(refusal: Refusal): RefusalAnswer {
+  const { status, text, retryAfterSeconds } = REFUSALS[refusal.reason];
+  const headers: RefusalAnswer["headers"] = [["Content-Type", "text/plain; charset=utf-8"]];
+  if (refusal.reason === "bad-credentials") headers.push(["WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"']);
+  if (refusal.reason === "not-an-upgrade") headers.push(["Upgrade", "websocket"]);
+  if (retryAfterSeconds !== undefined) headers.push(["Retry-After", String(retryAfterSeconds)]);
+  return { status, headers, body: `${text.replace("{detail}", () => refusal.detail ?? "see the documentation")}\n` };
+}

@@ -1,0 +1,55 @@
+import { BlockList, isIP } from "node:net";
+
+/** The addresses whose word about the real peer is taken (PROXY protocol v2, X-Forwarded-For, X-Forwarded-Proto). */
+export type TrustedProxies = BlockList;
+
+const familyOf = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
+
+/** Reads `10.0.0.0/8,192.0.2.7,fd00::/8`; empty trusts nobody. Throws with the reason when it is none. */
+export function parseTrustedProxies(text: string): TrustedProxies {
+  const trusted = new BlockList();
+  for (const part of text.split(",").map((each) => each.trim())) {
+    if (part === "") continue;
+    const [address = "", prefix] = part.split("/");
+    if (isIP(address) === 0) throw new Error(`${part}: want addresses or networks such as 10.0.0.0/8`);
+    if (prefix === undefined) trusted.addAddress(address, familyOf(address));
+    else trusted.addSubnet(address, Number(prefix), familyOf(address));
+  }
+  return trusted;
+}
+
+export interface PeerClaims {
+  /** Who opened the TCP connection. */
+  socketAddress: string;
+  /** From a PROXY v2 header; "" without one. The WebSocket library takes it from anybody. */
+  proxiedAddress: string;
+  forwardedFor: string;
+  forwardedProto: string;
+}
+
+/**
+ * The station's address, and whether it speaks TLS to the proxy. What a peer that is no trusted proxy says of itself is
+ * ignored; of X-Forwarded-For the last entry counts that no trusted proxy stands for.
+ */
+export function remotePeer(claims: PeerClaims, trusted: TrustedProxies): { address: string; tls: boolean } {
+  const socketAddress = plainAddress(claims.socketAddress);
+  const isTrusted = (address: string) => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  if (!isTrusted(socketAddress)) return { address: socketAddress, tls: false };
+  const tls = ["https", "wss"].includes(claims.forwardedProto.trim().toLowerCase());
+  const proxied = plainAddress(claims.proxiedAddress);
+  if (isIP(proxied) !== 0) return { address: proxied, tls };
+  const hops = claims.forwardedFor.split(",").map((hop) => plainAddress(hop.trim()));
+  const station = hops.findLast((hop) => isIP(hop) !== 0 && !isTrusted(hop));
+  return { address: station ?? socketAddress, tls };
+}
+
+/** IPv4 in an IPv6 socket is written as IPv4 (both spellings), and IPv6 as short as Node writes it. */
+function plainAddress(address: string): string {
+  const mapped = /^(?:0000:0000:0000:0000:0000:ffff|::ffff):([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address);
+  if (mapped !== null) {
+    const [high, low] = [Number.parseInt(mapped[1] as string, 16), Number.parseInt(mapped[2] as string, 16)];
+    return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+  }
+  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return dotted?.[1] ?? address;
+}

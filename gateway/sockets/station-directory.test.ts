@@ -1,0 +1,89 @@
+import { stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import { encodeStationRecord, type StationRecord } from "@dynamo-csms/proto/station-record";
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import { createStationDirectory, type DirectoryDeps } from "./station-directory.ts";
+
+const CS001 = "cs001" as StationIdentity;
+const RECORD: StationRecord = {
+  v: 1,
+  rev: 1,
+  orgId: "org_1",
+  chargePointId: "cp_1",
+  identitySpelling: "CS001",
+  verifiers: [],
+  ocppVersions: ["1.6"],
+  securityProfile: 1,
+  registration: "accepted",
+  heartbeatIntervalSeconds: 300,
+  retired: false,
+};
+
+type Lookup = Awaited<ReturnType<DirectoryDeps["lookup"]>>;
+
+function scene(lookup: Lookup, { mayLookUp = true } = {}) {
+  const held = new Map<string, string>();
+  const redis = { away: false };
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const lookups: string[] = [];
+  const answer = <T>(value: T): Promise<T> => (redis.away ? Promise.reject(new Error("away")) : Promise.resolve(value));
+  const find = createStationDirectory({
+    redis: {
+      hget: (key) => answer(held.get(key) ?? null),
+      get: (key) => answer(held.get(key) ?? null),
+      set: (key, value, _, ms) => answer(held.set(key, value).set("ms", String(ms))),
+    },
+    lookup: async (identity) => {
+      lookups.push(identity);
+      await gate;
+      return lookup;
+    },
+    mayLookUp: () => mayLookUp,
+    log: pino({ enabled: false }),
+  });
+  return { find: () => find(CS001, "192.0.2.1"), held, redis, lookups, release };
+}
+
+test("a registered station is found in Redis, without the control plane, even while it counts as unknown", async () => {
+  const { find, held, lookups } = scene({ kind: "unknown" });
+  held.set(stationRecord(CS001), encodeStationRecord(RECORD)).set(unknownStation(CS001), "1");
+  expect(await find()).toEqual({ kind: "found", record: RECORD });
+  expect(lookups).toEqual([]);
+});
+
+test("whoever asks while a lookup is under way shares it", async () => {
+  const { find, lookups, release } = scene({ kind: "found", record: RECORD });
+  const answers = [find(), find(), find()];
+  release();
+  expect(await Promise.all(answers)).toEqual(Array(3).fill({ kind: "found", record: RECORD }));
+  expect(lookups).toEqual([CS001]);
+});
+
+test("an unknown station is not asked for again for five seconds", async () => {
+  const { find, held, lookups, release } = scene({ kind: "unknown" });
+  release();
+  expect([await find(), await find()]).toEqual([{ kind: "unknown" }, { kind: "unknown" }]);
+  expect(lookups).toEqual([CS001]);
+  expect(held.get("ms")).toBe("5000");
+});
+
+test("a control plane that is away is asked again the next time", async () => {
+  const { find, lookups, release } = scene({ kind: "unavailable", reason: "away" });
+  release();
+  expect([await find(), await find()]).toEqual(Array(2).fill({ kind: "away", what: "control-plane" }));
+  expect(lookups.length).toBe(2);
+});
+
+test("without Redis nobody is called unknown", async () => {
+  const { find, redis } = scene({ kind: "unknown" });
+  redis.away = true;
+  expect(await find()).toEqual({ kind: "away", what: "storage" });
+});
+
+test("too many lookups are refused without asking", async () => {
+  const { find, lookups } = scene({ kind: "unknown" }, { mayLookUp: false });
+  expect(await find()).toEqual({ kind: "limited" });
+  expect(lookups).toEqual([]);
+});

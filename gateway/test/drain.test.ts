@@ -1,0 +1,117 @@
+import { COMMAND_FORMAT, encodeNodeMessage } from "@dynamo-csms/proto/command-message";
+import { lane, nodeCommands, nodeLease } from "@dynamo-csms/proto/redis-keys";
+import { decodeEntry } from "@dynamo-csms/proto/stream-entry";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { basicAuth, connectStation, handshake } from "./fake-station.ts";
+import { startWorld, until, type World } from "./world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.close());
+
+const statusOf = async (url: string) => (await fetch(url)).status;
+
+test("a stop waits for open calls, refuses newcomers, closes with 1012, seals the lane and ends with 0", async () => {
+  const gateway = await world.gateway();
+  const { laneId } = JSON.parse((await world.redis.get(nodeLease(gateway.nodeId))) ?? "{}") as { laneId: string };
+  const [asked, idle] = [await world.register(), await world.register()];
+  const [busy, quiet] = [await connectStation(gateway.url, asked), await connectStation(gateway.url, idle)];
+  expect(await statusOf(`${gateway.internalUrl}/readyz`)).toBe(200);
+
+  const call = new Promise<unknown[]>((resolve) =>
+    busy.ws.on("message", (data: Buffer) => resolve(JSON.parse(data.toString()) as unknown[])),
+  );
+  const owner = await world.owner(asked.identity);
+  await world.redis.spublish(
+    nodeCommands(gateway.nodeId),
+    encodeNodeMessage({
+      v: COMMAND_FORMAT,
+      kind: "command",
+      commandId: "cmd_drain",
+      identity: asked.identity,
+      epoch: Number(owner.epoch),
+      version: "1.6",
+      action: "ClearCache",
+      payload: "{}",
+      callTimeoutMs: 30_000,
+      deadlineAtMs: Date.now() + 30_000,
+      askerId: "test",
+    }),
+  );
+  expect(await call).toEqual([2, "cmd_drain", "ClearCache", {}]);
+
+  gateway.signal("SIGTERM");
+  gateway.signal("SIGTERM");
+  await until("it is not ready", async () => (await statusOf(`${gateway.internalUrl}/readyz`)) === 503);
+  expect(await statusOf(`${gateway.internalUrl}/livez`)).toBe(200);
+  const newcomer = await handshake(gateway.url, `/ocpp/${idle.spelling}`, {
+    "sec-websocket-protocol": "ocpp1.6",
+    authorization: basicAuth(idle.spelling, idle.password),
+  });
+  expect(newcomer).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
+  expect([busy.ws.readyState, quiet.ws.readyState]).toEqual([busy.ws.OPEN, quiet.ws.OPEN]);
+
+  busy.ws.send(JSON.stringify([3, "cmd_drain", { status: "Accepted" }]));
+  expect([(await busy.closed).code, (await quiet.closed).code]).toEqual([1012, 1012]);
+  expect(await gateway.ended).toBe(0);
+
+  const entries = await world.redis.xrangeBuffer(lane(laneId), "-", "+");
+  const frames = entries.flatMap(([, fields]) => decodeEntry(fields[1] as Buffer));
+  expect(JSON.parse(frames.at(-1)?.text ?? "")).toEqual({ event: "sealed", nodeId: gateway.nodeId });
+  const eventsOf = (identity: string) =>
+    frames
+      .filter((frame) => frame.identity === identity && frame.kind === "event")
+      .map(({ text }) => JSON.parse(text) as Record<string, unknown>);
+  expect(eventsOf(asked.identity)).toMatchObject([
+    { event: "opened" },
+    { event: "commandSent", commandId: "cmd_drain" },
+    { event: "commandOutcome", commandId: "cmd_drain", outcome: { state: "accepted" } },
+    { event: "closed", code: 1012 },
+  ]);
+  expect(eventsOf(idle.identity)).toMatchObject([{ event: "opened" }, { event: "closed", code: 1012 }]);
+  expect(await world.redis.exists(nodeLease(gateway.nodeId))).toBe(0);
+  expect((await world.owner(asked.identity)).node).toBeUndefined();
+  expect((await world.owner(idle.identity)).node).toBeUndefined();
+});
+
+test("a station that never answers holds the stop up no longer than half the drain deadline", async () => {
+  const gateway = await world.gateway({ DRAIN_DEADLINE_MS: "2s" });
+  const station = await world.register();
+  const { ws, closed } = await connectStation(gateway.url, station);
+  const called = new Promise((resolve) => ws.once("message", resolve));
+  const { epoch } = await world.owner(station.identity);
+  await world.redis.spublish(
+    nodeCommands(gateway.nodeId),
+    encodeNodeMessage({
+      v: COMMAND_FORMAT,
+      kind: "command",
+      commandId: "cmd_mute",
+      identity: station.identity,
+      epoch: Number(epoch),
+      version: "1.6",
+      action: "ClearCache",
+      payload: "{}",
+      callTimeoutMs: 30_000,
+      deadlineAtMs: Date.now() + 30_000,
+      askerId: "test",
+    }),
+  );
+  await called;
+  gateway.signal("SIGINT");
+  expect((await closed).code).toBe(1012);
+  expect(await gateway.ended).toBe(0);
+  const outcomes = (await world.stored(station.identity))
+    .map(({ text }) => text)
+    .filter((text) => text.includes("commandOutcome"));
+  expect(outcomes.map((text) => JSON.parse(text) as unknown)).toMatchObject([
+    { commandId: "cmd_mute", outcome: { state: "unknown" } },
+  ]);
+});
+
+test("a configuration that cannot work ends the start with every mistake named", async () => {
+  await expect(world.gateway({ REDIS_URL: "", STATION_PEPPERS: "nonsense", GATEWAY_PORT: "x" })).rejects.toThrow(
+    /GATEWAY_PORT(.|\n)*REDIS_URL(.|\n)*STATION_PEPPERS/,
+  );
+});

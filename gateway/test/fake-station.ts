@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { text as textOf } from "node:stream/consumers";
+import { WebSocket } from "ws";
+import type { RegisteredStation } from "./world.ts";
+
+export const basicAuth = (user: string, password: Buffer): string =>
+  `Basic ${Buffer.concat([Buffer.from(`${user}:`), password]).toString("base64")}`;
+
+interface ConnectOptions {
+  path?: string;
+  protocols?: string[];
+  headers?: Record<string, string>;
+}
+
+/** An open connection of a station, and how it ended. */
+export interface Connection {
+  ws: WebSocket;
+  /** Resolves when the connection is closed. */
+  closed: Promise<{ code: number; reason: string }>;
+  /** Sends a CALL and gives back the frame that answers it. */
+  call(messageId: string, action: string, payload: object): Promise<unknown[]>;
+}
+
+/** Connects with `ws`. Rejects when the upgrade is refused. */
+export async function connectStation(
+  url: string,
+  station: RegisteredStation,
+  options: ConnectOptions = {},
+): Promise<Connection> {
+  const { path = `/ocpp/${station.spelling}`, protocols = ["ocpp1.6"], headers = {} } = options;
+  const ws = new WebSocket(url + path, protocols, {
+    headers: { authorization: basicAuth(station.spelling, station.password), ...headers },
+    perMessageDeflate: options.headers?.["x-compress"] !== undefined,
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    ws.once("close", (code: number, reason: Buffer) => resolve({ code, reason: reason.toString() }));
+  });
+  await once(ws, "open");
+  return {
+    ws,
+    closed,
+    call(messageId, action, payload) {
+      const answered = new Promise<unknown[]>((resolve) => {
+        ws.on("message", (data: Buffer) => {
+          const frame = JSON.parse(data.toString()) as unknown[];
+          if (frame[1] === messageId) resolve(frame);
+        });
+      });
+      ws.send(JSON.stringify([2, messageId, action, payload]));
+      return answered;
+    },
+  };
+}
+
+export interface HandshakeAnswer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** An upgrade request as it is written, and the HTTP answer to it. */
+export function handshake(
+  url: string,
+  path: string,
+  headers: Record<string, string | string[]>,
+): Promise<HandshakeAnswer> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const asking = request({
+      hostname,
+      port,
+      path,
+      headers: {
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        ...headers,
+      },
+    });
+    asking.on("error", reject);
+    asking.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve({ status: 101, headers: response.headers, body: "" });
+    });
+    asking.on("response", (response) => {
+      textOf(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        reject,
+      );
+    });
+    asking.end();
+  });
+}

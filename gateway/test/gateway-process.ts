@@ -1,0 +1,61 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const MAIN = join(dirname(dirname(fileURLToPath(import.meta.url))), "main.ts");
+
+export interface LogLine {
+  msg: string;
+  [fact: string]: unknown;
+}
+
+export interface GatewayProcess {
+  /** ws://127.0.0.1:port */
+  url: string;
+  port: number;
+  internalUrl: string;
+  nodeId: string;
+  log: LogLine[];
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves to the exit code; null when a signal ended it. */
+  ended: Promise<number | null>;
+}
+
+/** Starts gateway/main.ts as its own process and waits for its ready line. Rejects with its output when it ends before. */
+export async function startGatewayProcess(env: Record<string, string>): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, ["--conditions=source", MAIN], {
+    env: { PATH: process.env["PATH"] ?? "", GATEWAY_HOST: "127.0.0.1", GATEWAY_PORT: "0", INTERNAL_PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit").then(([code]) => code as number | null);
+  const log: LogLine[] = [];
+  const output: string[] = [];
+  const ready = Promise.withResolvers<LogLine>();
+  createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    output.push(line);
+    if (!line.startsWith("{")) return;
+    const parsed = JSON.parse(line) as LogLine;
+    log.push(parsed);
+    if (parsed.msg === "ready") ready.resolve(parsed);
+  });
+  void ended.then((code) =>
+    ready.reject(new Error(`gateway ended with ${code} before it was ready:\n${output.join("\n")}`)),
+  );
+  const { port, internalPort, node } = (await ready.promise) as LogLine & {
+    port: number;
+    internalPort: number;
+    node: string;
+  };
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    port,
+    internalUrl: `http://127.0.0.1:${internalPort}`,
+    nodeId: node,
+    log,
+    signal: (signal) => void child.kill(signal),
+    ended,
+  };
+}

@@ -1,0 +1,289 @@
+import { SUBPROTOCOL } from "@dynamo-csms/proto/ocpp-version";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { basicAuth, connectStation, handshake } from "./fake-station.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { startWorld, until, type RegisteredStation, type World } from "./world.ts";
+
+let world: World;
+let gateway: GatewayProcess;
+beforeAll(async () => {
+  world = await startWorld();
+  gateway = await world.gateway({ OCPP_PATHS: "/ocpp,/moved/over" });
+});
+afterAll(() => world.close());
+
+const headersOf = (station: RegisteredStation, changes: Record<string, string | string[]> = {}) => ({
+  "sec-websocket-protocol": "ocpp1.6",
+  authorization: basicAuth(station.spelling, station.password),
+  ...changes,
+});
+
+describe("credentials", () => {
+  test("an unknown station and any wrong credentials get the same answer to the letter", async () => {
+    const station = await world.register();
+    const path = `/ocpp/${station.spelling}`;
+    const unknown = basicAuth("CS-nobody", station.password);
+    const answers = [
+      await handshake(gateway.url, "/ocpp/CS-nobody", headersOf(station, { authorization: unknown })),
+      await handshake(
+        gateway.url,
+        path,
+        headersOf(station, { authorization: basicAuth(station.spelling, Buffer.from("wrong")) }),
+      ),
+      await handshake(
+        gateway.url,
+        path,
+        headersOf(station, { authorization: basicAuth("CS-other", station.password) }),
+      ),
+      await handshake(gateway.url, path, headersOf(station, { authorization: "Basic !" })),
+      await handshake(gateway.url, path, { "sec-websocket-protocol": "ocpp1.6" }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
+    const withoutDate = answers.map(({ headers: { date: _, ...headers }, ...answer }) =>
+      JSON.stringify({ ...answer, headers }),
+    );
+    expect(new Set(withoutDate).size).toBe(1);
+    expect(answers[0]?.headers["www-authenticate"]).toBe('Basic realm="OCPP", charset="UTF-8"');
+    expect(answers[0]?.body).toContain("wrong password");
+  });
+
+  test("the worked example of the 1.6 specification, whose key is no text, connects", async () => {
+    // J16 §6.2.2: identity AL1000, key 0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF.
+    const password = Buffer.from("0001020304050607ffffffffffffffffffffffff", "hex");
+    const station = await world.register({ spelling: "AL1000", password });
+    const answer = await handshake(gateway.url, "/ocpp/AL1000", {
+      "sec-websocket-protocol": "ocpp1.6",
+      authorization: "Basic QUwxMDAwOgABAgMEBQYH////////////////",
+    });
+    expect(answer.status).toBe(101);
+    expect(await world.owner(station.identity)).toHaveProperty("epoch");
+  });
+
+  test("upper and lower case are one station, in the URL and in the user name", async () => {
+    const station = await world.register();
+    const upper = station.spelling.toUpperCase();
+    expect(
+      (
+        await handshake(
+          gateway.url,
+          `/ocpp/${upper}`,
+          headersOf(station, { authorization: basicAuth(station.identity, station.password) }),
+        )
+      ).status,
+    ).toBe(101);
+  });
+
+  test("a retired station is told so, but only with its password", async () => {
+    const station = await world.register({ record: { retired: true } });
+    const path = `/ocpp/${station.spelling}`;
+    expect(await handshake(gateway.url, path, headersOf(station))).toMatchObject({
+      status: 404,
+      body: expect.stringContaining("retired"),
+    });
+    expect(
+      (
+        await handshake(
+          gateway.url,
+          path,
+          headersOf(station, { authorization: basicAuth(station.spelling, Buffer.from("wrong")) }),
+        )
+      ).status,
+    ).toBe(401);
+  });
+
+  test("security profiles 2 and 3 do not get in over a plain connection, whatever the request claims", async () => {
+    for (const securityProfile of [2, 3] as const) {
+      const station = await world.register({ record: { securityProfile } });
+      expect(
+        (
+          await handshake(
+            gateway.url,
+            `/ocpp/${station.spelling}`,
+            headersOf(station, { "x-forwarded-proto": "https" }),
+          )
+        ).status,
+      ).toBe(403);
+    }
+  });
+
+  test("ten wrong passwords in a row are followed by 429, and the next address is not", async () => {
+    const station = await world.register();
+    const path = `/ocpp/${station.spelling}`;
+    const wrong = headersOf(station, { authorization: basicAuth(station.spelling, Buffer.from("wrong")) });
+    const statuses = (await Promise.all(Array.from({ length: 10 }, () => handshake(gateway.url, path, wrong)))).map(
+      ({ status }) => status,
+    );
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    const limited = await handshake(gateway.url, path, wrong);
+    expect(limited).toMatchObject({ status: 429, headers: { "retry-after": "60" } });
+    const another = await world.register();
+    expect((await handshake(gateway.url, `/ocpp/${another.spelling}`, headersOf(another))).status).toBe(101);
+  });
+});
+
+describe("stations that Redis does not know", () => {
+  test("are looked up once, however many ask, and not again at once", async () => {
+    const station = { ...(await world.register({ spelling: "CS-absent" })), spelling: "CS-gone" };
+    const attempts = Array.from({ length: 5 }, () => handshake(gateway.url, "/ocpp/CS-gone", headersOf(station)));
+    expect(new Set((await Promise.all(attempts)).map(({ status }) => status))).toEqual(new Set([401]));
+    expect((await handshake(gateway.url, "/ocpp/CS-gone", headersOf(station))).status).toBe(401);
+    expect(world.decisions.lookups.filter((identity) => identity === "cs-gone")).toEqual(["cs-gone"]);
+  });
+
+  test("connect when the control plane knows them", async () => {
+    const password = Buffer.from("a-password-of-20-chr");
+    world.decisions.registered.set("cs-just-now", world.recordOf("CS-just-now", password));
+    const answer = await handshake(gateway.url, "/ocpp/CS-just-now", {
+      "sec-websocket-protocol": "ocpp1.6",
+      authorization: basicAuth("CS-just-now", password),
+    });
+    expect(answer.status).toBe(101);
+  });
+
+  test("are asked to come back while the control plane is away; those in Redis are not", async () => {
+    const alone = await world.gateway({ DECISIONS_URL: "127.0.0.1:1" });
+    const known = await world.register();
+    const stranger = await handshake(alone.url, "/ocpp/CS-stranger", headersOf(known));
+    expect(stranger).toMatchObject({ status: 503, headers: { "retry-after": "10" } });
+    expect((await handshake(alone.url, `/ocpp/${known.spelling}`, headersOf(known))).status).toBe(101);
+    alone.signal("SIGKILL");
+  });
+});
+
+describe("the subprotocol", () => {
+  test.each([
+    ["ocpp1.6", "ocpp1.6"],
+    ["ocpp0.1, ocpp2.0.1", "ocpp2.0.1"],
+    ["ocpp2.1,ocpp2.0.1,ocpp1.6", "ocpp2.1"],
+    [["ocpp0.1", "ocpp2.0.1"], "ocpp2.0.1"],
+    ["OCPP1.6", "OCPP1.6"],
+  ])("of %j exactly %s is echoed", async (offered, echoed) => {
+    const station = await world.register();
+    const answer = await handshake(
+      gateway.url,
+      `/ocpp/${station.spelling}`,
+      headersOf(station, { "sec-websocket-protocol": offered }),
+    );
+    expect(answer).toMatchObject({ status: 101, headers: { "sec-websocket-protocol": echoed } });
+  });
+
+  test("is refused when there is none in common, none that the station is registered for, or none at all", async () => {
+    const station = await world.register({ record: { ocppVersions: ["2.0.1"] } });
+    const path = `/ocpp/${station.spelling}`;
+    const { authorization } = headersOf(station);
+    expect(await handshake(gateway.url, path, { authorization, "sec-websocket-protocol": "ocpp0.1" })).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("offer ocpp1.6"),
+    });
+    expect(await handshake(gateway.url, path, { authorization, "sec-websocket-protocol": "ocpp1.6" })).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("registered for OCPP 2.0.1"),
+    });
+    expect(await handshake(gateway.url, path, { authorization })).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("Sec-WebSocket-Protocol"),
+    });
+  });
+
+  test("may be refused behind the upgrade instead, without an echo, by setting", async () => {
+    const lenient = await world.gateway({ UNSUPPORTED_SUBPROTOCOL: "closeAfterUpgrade" });
+    const station = await world.register();
+    const answer = await handshake(
+      lenient.url,
+      `/ocpp/${station.spelling}`,
+      headersOf(station, { "sec-websocket-protocol": "ocpp0.1" }),
+    );
+    expect(answer.status).toBe(101);
+    expect(answer.headers).not.toHaveProperty("sec-websocket-protocol");
+    lenient.signal("SIGKILL");
+  });
+
+  test("decides about compression: 2.x has it, 1.6 has not", async () => {
+    for (const version of ["1.6", "2.0.1"] as const) {
+      const station = await world.register();
+      const { ws } = await connectStation(gateway.url, station, {
+        protocols: [SUBPROTOCOL[version]],
+        headers: { "x-compress": "yes" },
+      });
+      expect(ws.extensions).toBe(version === "1.6" ? "" : "permessage-deflate");
+      ws.terminate();
+    }
+  });
+});
+
+describe("the URL", () => {
+  test("may end in a slash, repeat the identity, name another version or use a further path; the opened event says so", async () => {
+    const station = await world.register();
+    const connection = await connectStation(gateway.url, station, {
+      path: `/moved/over/2.0.1/${station.spelling}/${station.identity}/`,
+    });
+    await until("the opened event is stored", async () => (await world.stored(station.identity)).length > 0);
+    const [opened] = await world.stored(station.identity);
+    expect(opened).toMatchObject({
+      kind: "event",
+      seq: 1,
+      version: "1.6",
+      epoch: Number((await world.owner(station.identity)).epoch),
+    });
+    expect(JSON.parse(opened?.text ?? "")).toEqual({
+      event: "opened",
+      nodeId: gateway.nodeId,
+      remoteAddress: "127.0.0.1",
+      subprotocol: "ocpp1.6",
+      notes: ["trailing-slash", "repeated-identity", "version-in-path-differs"],
+    });
+    connection.ws.terminate();
+  });
+
+  test("is explained when it is wrong", async () => {
+    const station = await world.register();
+    expect(await handshake(gateway.url, "/ocpp/1.6/", headersOf(station))).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("the identity is empty"),
+    });
+    expect(await handshake(gateway.url, "/ocpp/a%2Fb", headersOf(station))).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("slash"),
+    });
+    expect((await handshake(gateway.url, "/elsewhere/CS001", headersOf(station))).status).toBe(404);
+  });
+
+  test("is no web page", async () => {
+    const answer = await fetch(`${gateway.url.replace("ws:", "http:")}/ocpp/1.6/CS001`);
+    expect(answer.status).toBe(426);
+    expect(await answer.text()).toContain("WebSocket");
+  });
+});
+
+describe("size", () => {
+  test("a frame over the limit ends its own connection, and only that", async () => {
+    const [loud, quiet] = [await world.register(), await world.register()];
+    const [big, other] = [await connectStation(gateway.url, loud), await connectStation(gateway.url, quiet)];
+    big.ws.send(JSON.stringify([2, "m1", "Heartbeat", { filler: "x".repeat(1_048_576) }]));
+    expect((await big.closed).code).toBe(1006);
+    expect(await other.call("m1", "Heartbeat", {})).toMatchObject([3, "m1", { currentTime: expect.any(String) }]);
+    const metrics = await (await fetch(`${gateway.internalUrl}/metrics`)).text();
+    expect(metrics).toContain('ocpp_connections_closed_total{code="1006",reason="too-large"} 1');
+    other.ws.terminate();
+  });
+
+  test("a small frame that inflates beyond the limit ends its connection too", async () => {
+    const station = await world.register();
+    const bomb = await connectStation(gateway.url, station, {
+      protocols: ["ocpp2.0.1"],
+      headers: { "x-compress": "yes" },
+    });
+    bomb.ws.send("x".repeat(50_000_000), { compress: true });
+    expect((await bomb.closed).code).toBe(1006);
+  });
+
+  test("headers without end are refused", async () => {
+    const station = await world.register();
+    const endless = await handshake(
+      gateway.url,
+      `/ocpp/${station.spelling}`,
+      headersOf(station, { authorization: `Basic ${"A".repeat(64 * 1024)}` }),
+    ).catch((error: Error) => error);
+    expect(endless instanceof Error ? 431 : endless.status).toBe(431);
+  });
+});

@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectStation, type Connection } from "./fake-station.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { startWorld, until, type RegisteredStation, type World } from "./world.ts";
+
+const PROTOCOL = { "1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1" } as const;
+
+let world: World;
+let gateway: GatewayProcess;
+beforeAll(async () => {
+  world = await startWorld();
+  gateway = await world.gateway();
+});
+afterAll(() => world.close());
+
+/** A connection, and every frame that came on it. */
+async function connected(version: keyof typeof PROTOCOL, record: Parameters<World["register"]>[0] = {}) {
+  const station: RegisteredStation = await world.register(record);
+  const connection: Connection = await connectStation(gateway.url, station, { protocols: [PROTOCOL[version]] });
+  const frames: unknown[][] = [];
+  connection.ws.on("message", (data: Buffer) => frames.push(JSON.parse(data.toString()) as unknown[]));
+  let beats = 0;
+  /** All that was sent before is dealt with when this is answered: CALLs are answered in order. */
+  const beat = () => connection.call(`beat-${++beats}`, "Heartbeat", {});
+  return { ...connection, station, frames, beat };
+}
+
+const ids = (frames: unknown[][]) =>
+  frames.map(([type, id, code]) => (type === 4 ? `${String(id)}:${String(code)}` : id));
+
+describe.each([
+  ["1.6", ["e:FormationViolation", "f:NotImplemented", "g:NotImplemented", "h:OccurenceConstraintViolation"]],
+  [
+    "2.0.1",
+    [
+      "-1:RpcFrameworkError",
+      "-1:RpcFrameworkError",
+      "-1:RpcFrameworkError",
+      "d:MessageTypeNotSupported",
+      "e:RpcFrameworkError",
+      "f:NotImplemented",
+      "g:NotImplemented",
+      "h:OccurrenceConstraintViolation",
+    ],
+  ],
+  [
+    "2.1",
+    [
+      "-1:RpcFrameworkError",
+      "-1:RpcFrameworkError",
+      "-1:RpcFrameworkError",
+      "e:RpcFrameworkError",
+      "f:NotImplemented",
+      "g:NotImplemented",
+      "h:OccurrenceConstraintViolation",
+    ],
+  ],
+] as const)("%s", (version, answers) => {
+  test("each kind of nonsense has its answer, or none, and the connection lives on", async () => {
+    const { ws, frames, beat } = await connected(version);
+    const nonsense = [
+      "}{",
+      "{}",
+      `[2,"${"x".repeat(37)}","Heartbeat",{}]`,
+      '[7,"d","Heartbeat",{}]',
+      '[2,"e"]',
+      '[2,"f","__proto__",{}]',
+      '[2,"g","heartbeat",{}]',
+      '[2,"h","StatusNotification",{}]',
+      '[3,"i",{}]',
+      '[4,"j","GenericError","",{}]',
+      '[5,"k","GenericError","",{}]',
+      "[3]",
+    ];
+    for (const text of nonsense) ws.send(text);
+    expect((await beat())[0]).toBe(3);
+    expect(ids(frames)).toEqual([...answers, "beat-1"]);
+  });
+
+  test("more than twenty broken frames in a minute close the connection with 1008, and nobody else's", async () => {
+    const [bad, good] = [await connected(version), await connected(version)];
+    for (let i = 0; i < 21; i++) bad.ws.send("}{");
+    expect((await bad.closed).code).toBe(1008);
+    expect((await good.beat())[0]).toBe(3);
+  });
+});
+
+test("a binary frame closes with 1003, text that is not UTF-8 with 1007", async () => {
+  const [one, other] = [await connected("1.6"), await connected("1.6")];
+  one.ws.send(Buffer.from('[2,"a","Heartbeat",{}]'), { binary: true });
+  expect((await one.closed).code).toBe(1003);
+  other.ws.send(Buffer.from([0x5b, 0xff, 0xfe, 0x5d]), { binary: false });
+  // The WebSocket server may see it first, and then has no close code to say so.
+  expect([1006, 1007]).toContain((await other.closed).code);
+});
+
+test("deep, large and odd payloads cost their sender an error, and nobody else anything", async () => {
+  const [bad, good] = [await connected("1.6"), await connected("1.6")];
+  const send = (id: string, payload: string) => bad.ws.send(`[2,"${id}","StatusNotification",${payload}]`);
+  const valid = (info: string) => `{"connectorId":1,"errorCode":"NoError","status":"Available","info":${info}}`;
+  send("deep", `{"info":${"[".repeat(10_000)}${"]".repeat(10_000)}}`);
+  send("wide", `{${Array.from({ length: 20_000 }, (_, n) => `"k${n}":1`).join()}}`);
+  send("long", valid(`"${"x".repeat(500_000)}"`));
+  send("polluting", '{"__proto__":{"connectorId":1},"constructor":{}}');
+  send("huge number", valid('"a"').replace("1,", "1e400,"));
+  send("zero", valid('"\\u0000\\ud800"'));
+  expect((await good.beat())[0]).toBe(3);
+  expect((await bad.beat())[0]).toBe(3);
+  expect(bad.frames.map(([type, id]) => `${String(type)} ${String(id)}`)).toEqual([
+    "4 deep",
+    "4 wide",
+    "4 long",
+    "4 polluting",
+    "4 huge number",
+    "3 zero",
+    "3 beat-1",
+  ]);
+});
+
+test("CALLs that do not wait are answered in their order, decisions and refusals among them", async () => {
+  const { ws, frames, beat } = await connected("1.6");
+  ws.send('[2,"a","Heartbeat",{}]');
+  ws.send('[2,"b","Authorize",{"idTag":"A"}]');
+  ws.send('[2,"c","Nonsense",{}]');
+  ws.send('[2,"d","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]');
+  ws.send('[2,"e","StatusNotification",{}]');
+  await beat();
+  expect(ids(frames)).toEqual(["a", "b", "c:NotImplemented", "d", "e:OccurenceConstraintViolation", "beat-1"]);
+});
+
+test("what needs a decision is closed with 1009 over 128 KiB; transaction data and reports are not", async () => {
+  const data = "x".repeat(200_000);
+  const { ws, closed } = await connected("1.6");
+  ws.send(JSON.stringify([2, "a", "DataTransfer", { vendorId: "Acme", data }]));
+  expect((await closed).code).toBe(1009);
+
+  const { call } = await connected("1.6");
+  const sampledValue = Array.from({ length: 3_000 }, (_, i) => ({
+    value: String(i),
+    measurand: "Energy.Active.Import.Register",
+  }));
+  const transactionData = [{ timestamp: "2026-01-01T00:00:00Z", sampledValue }];
+  const stop = { transactionId: 1, meterStop: 1, timestamp: "2026-01-01T00:00:00Z", transactionData };
+  expect(JSON.stringify(stop).length).toBeGreaterThan(128 * 1024);
+  expect((await call("b", "StopTransaction", stop))[0]).toBe(3);
+});
+
+test("a station that never waits is let go with 1008", async () => {
+  const { ws, closed } = await connected("1.6");
+  for (let n = 0; n < 100; n++) ws.send(`[2,"${n}","Authorize",{"idTag":"A"}]`);
+  expect((await closed).code).toBe(1008);
+});
+
+test("before its registration a station may boot, and nothing else; after it, on every connection, everything", async () => {
+  const fresh = await connected("2.0.1", { record: { registration: "unknown" } });
+  expect((await fresh.call("a", "Heartbeat", {})).slice(0, 3)).toEqual([4, "a", "SecurityError"]);
+  const boot = { reason: "PowerUp", chargingStation: { vendorName: "Acme", model: "One" } };
+  expect((await fresh.call("b", "BootNotification", boot))[2]).toMatchObject({ status: "Accepted" });
+  expect((await fresh.call("c", "Heartbeat", {}))[0]).toBe(3);
+
+  const known = await connected("2.0.1", { record: { registration: "accepted" } });
+  expect((await known.call("a", "Heartbeat", {}))[0]).toBe(3);
+});
+
+test("transaction data against its schema is stored, flagged and answered; a status against its schema is refused", async () => {
+  const { call, station } = await connected("1.6");
+  const meterValues = { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [] }] };
+  expect(await call("a", "MeterValues", meterValues)).toEqual([3, "a", {}]);
+  expect(
+    (
+      await call("b", "StartTransaction", {
+        connectorId: 1,
+        idTag: "longer than twenty characters",
+        meterStart: 1,
+        timestamp: "2026-01-01T00:00:00Z",
+      })
+    )[0],
+  ).toBe(3);
+  expect((await call("c", "MeterValues", { connectorId: 1 }))[0]).toBe(4);
+  expect((await call("d", "StatusNotification", { connectorId: 1, errorCode: "NoError", status: "Fine" }))[0]).toBe(4);
+  const frames = (await world.stored(station.identity)).filter(({ kind }) => kind === "inbound");
+  expect(frames.map(({ text, flagged }) => [(JSON.parse(text) as string[])[1], flagged])).toEqual([
+    ["a", true],
+    ["b", true],
+  ]);
+});
+
+test("2.1: a SEND is stored and never answered, valid or not", async () => {
+  const { ws, frames, beat, station } = await connected("2.1");
+  const stream = { id: 1, pending: 0, basetime: "2026-01-01T00:00:00Z", data: [{ t: 0, v: "1.10" }] };
+  ws.send(JSON.stringify([6, "a", "NotifyPeriodicEventStream", stream]));
+  ws.send(JSON.stringify([6, "b", "NotifyPeriodicEventStream", {}]));
+  ws.send(JSON.stringify([6, "c", "Heartbeat", {}]));
+  await beat();
+  expect(ids(frames)).toEqual(["beat-1"]);
+  await until("stored", async () =>
+    (await world.stored(station.identity)).some(({ text }) => text.startsWith('[6,"a"')),
+  );
+  expect((await world.stored(station.identity)).filter(({ text }) => text.startsWith("[6,"))).toHaveLength(1);
+});
+
+test("frames are stored as they came, blanks, numbers and all; a password among settings is not", async () => {
+  const { ws, call, station, beat } = await connected("2.0.1");
+  const odd =
+    ' [2 , "a", "MeterValues", {"evseId":1,"meterValue":[{"timestamp":"2026-01-01T00:00:00Z","sampledValue":[{"value":9007199254740993.10}]}]}]';
+  ws.send(odd);
+  await call("b", "NotifyReport", {
+    requestId: 1,
+    generatedAt: "2026-01-01T00:00:00Z",
+    seqNo: 0,
+    reportData: [
+      {
+        component: { name: "SecurityCtrlr" },
+        variable: { name: "BasicAuthPassword" },
+        variableAttribute: [{ value: "hunter2" }],
+      },
+    ],
+  });
+  await beat();
+  const texts = (await world.stored(station.identity)).map(({ text }) => text);
+  expect(texts).toContain(odd);
+  expect(texts.join()).toContain("BasicAuthPassword");
+  expect(texts.join()).not.toContain("hunter2");
+});

@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startTestRedis, type TestServer } from "@dynamo-csms/local/test-servers";
+import { lane as laneKey, laneLease, LANES } from "@dynamo-csms/proto/redis-keys";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { startCutProxy } from "./cut-proxy.ts";
+import { entriesOf, numbersIn, startLaneWorld, type LaneWorld } from "./lane-world.ts";
+import { until } from "./world.ts";
+
+let server: TestServer;
+let redis: Redis;
+const open: LaneWorld[] = [];
+
+beforeAll(async () => {
+  server = await startTestRedis({ appendOnly: true });
+  redis = new Redis(server.url);
+  redis.on("error", () => undefined); // killed on purpose
+});
+afterEach(async () => {
+  await redis.config("SET", "maxmemory", "0");
+  for (const world of open.splice(0)) await world.close(redis);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.remove();
+});
+
+async function scene(options: Parameters<typeof startLaneWorld>[1] & { url?: string } = {}): Promise<LaneWorld> {
+  const world = await startLaneWorld(options.url ?? server.url, options);
+  open.push(world);
+  await world.lane.open();
+  return world;
+}
+
+const upTo = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
+
+test("frames of one turn travel as one entry, in order, and are told when Redis has them", async () => {
+  const { lane, frame, stored } = await scene();
+  for (let i = 0; i < 100; i++) frame();
+  expect(stored).toEqual([]);
+  await until("all stored", () => stored.length === 100);
+  expect(stored).toEqual(upTo(100));
+  const entries = await entriesOf(redis, lane.laneId);
+  expect(entries.map((frames) => frames.length)).toEqual([100]);
+  expect(numbersIn(entries)).toEqual(upTo(100));
+});
+
+test("an entry is bounded in frames", async () => {
+  const { lane, frame, stored } = await scene({ limits: { entryFrames: 10 } });
+  for (let i = 0; i < 25; i++) frame();
+  await until("all stored", () => stored.length === 25);
+  expect((await entriesOf(redis, lane.laneId)).map((frames) => frames.length)).toEqual([10, 10, 5]);
+});
+
+test("a lane is registered and leased before its first entry", async () => {
+  const { lane } = await scene();
+  expect(await redis.hexists(LANES, lane.laneId)).toBe(1);
+  expect(await redis.pttl(laneLease(lane.laneId))).toBeGreaterThan(0);
+  expect(await redis.exists(laneKey(lane.laneId))).toBe(0);
+});
+
+test("Redis killed under load: nothing told as stored is missing, nothing is there twice", async () => {
+  // Acknowledged means on disk here, so that kill -9 may take nothing of it.
+  await redis.config("SET", "appendfsync", "always");
+  const world = await scene({ durability: "aof" });
+  let sending = true;
+  const load = (async () => {
+    while (sending) {
+      for (let i = 0; i < 20; i++) world.frame();
+      await sleep(1);
+    }
+  })();
+  for (let round = 0; round < 3; round++) {
+    const before = world.stored.length;
+    await until("some more stored", () => world.stored.length > before + 200);
+    await server.kill();
+    await sleep(100);
+    await server.restart();
+    await until("Redis is back", () => redis.status === "ready");
+    await redis.config("SET", "appendfsync", "always");
+  }
+  sending = false;
+  await load;
+  await until("all stored", () => world.stored.length === world.sent());
+  expect(world.refused).toEqual([]);
+  expect(world.laneIds).toHaveLength(1);
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual(upTo(world.sent()));
+});
+
+test("a connection cut after XADD was written: what got through counts as stored, and is not written again", async () => {
+  const proxy = await startCutProxy(server.port);
+  const world = await scene({ url: `redis://127.0.0.1:${proxy.port}` });
+  for (let round = 1; round <= 20; round++) {
+    proxy.swallowAnswers();
+    for (let i = 0; i < 5; i++) world.frame();
+    await until(
+      "Redis has them",
+      async () => numbersIn(await entriesOf(redis, world.lane.laneId)).length === round * 5,
+    );
+    expect(world.stored).toHaveLength((round - 1) * 5);
+    proxy.cut();
+    await until("told", () => world.stored.length === round * 5);
+  }
+  expect(world.stored).toEqual(upTo(100));
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual(upTo(100));
+  await proxy.close();
+});
+
+test("a lane that was deleted is followed by a new one, with all that waits and the acknowledged tail", async () => {
+  const world = await scene();
+  world.frame();
+  await until("first stored", () => world.stored.length === 1);
+  const first = world.lane.laneId;
+  await redis.del(laneKey(first));
+  world.frame();
+  world.frame();
+  await until("told", () => world.stored.length === 3);
+  expect(world.lane.laneId).not.toBe(first);
+  expect(await redis.exists(laneKey(first))).toBe(0);
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual([1, 2, 3]);
+  expect(await redis.hexists(LANES, world.lane.laneId)).toBe(1);
+});
+
+test("a lane that lost its end is filled from the tail; what the tail lacks is a gap event", async () => {
+  const world = await scene({ limits: { tailMs: 0 } });
+  for (let i = 0; i < 5; i++) {
+    world.frame();
+    await until("stored", () => world.stored.length === i + 1);
+  }
+  // As a replica that was promoted with less than its master acknowledged: the lane ends at 2-0.
+  await sleep(1_100); // one tick: the tail is dropped
+  const key = laneKey(world.lane.laneId);
+  const kept = await redis.xrangeBuffer(key, "1-0", "2-0");
+  await redis.del(key);
+  for (const [id, fields] of kept) await redis.xadd(key, id, ...fields);
+  // The writer looks after its next error.
+  await redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  world.frame();
+  await until("told", () => world.stored.length === 6);
+  const entries = await entriesOf(redis, world.lane.laneId);
+  expect(numbersIn(entries)).toEqual([1, 2, 6]);
+  const gap = entries.flat().find(({ kind }) => kind === "event");
+  expect(JSON.parse(gap?.text ?? "")).toMatchObject({
+    event: "gap",
+    laneId: world.lane.laneId,
+    fromId: 3,
+    toId: 5,
+    reason: "lane-rewound",
+  });
+});
+
+test("with the tail still held, a lane that lost its end is whole again", async () => {
+  const world = await scene();
+  for (let i = 0; i < 5; i++) {
+    world.frame();
+    await until("stored", () => world.stored.length === i + 1);
+  }
+  const key = laneKey(world.lane.laneId);
+  const kept = await redis.xrangeBuffer(key, "1-0", "2-0");
+  await redis.del(key);
+  for (const [id, fields] of kept) await redis.xadd(key, id, ...fields);
+  await redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  world.frame();
+  await until("told", () => world.stored.length === 6);
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("a Redis out of memory: frames wait unanswered, and are stored when it has room", async () => {
+  const world = await scene();
+  await redis.config("SET", "maxmemory", "1");
+  for (let i = 0; i < 50; i++) {
+    world.frame();
+    await sleep(1);
+  }
+  await until("away", () => !world.lane.healthy);
+  expect(world.stored).toEqual([]);
+  await redis.config("SET", "maxmemory", "0");
+  await until("told", () => world.stored.length === 50);
+  expect(world.stored).toEqual(upTo(50));
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual(upTo(50));
+});
+
+test("frames that wait too long, or of which too many wait, are refused", async () => {
+  const proxy = await startCutProxy(server.port);
+  const world = await scene({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    limits: { waitingAgeMs: 300, waitingBytes: 2_000 },
+  });
+  proxy.refuse();
+  proxy.cut();
+  await until("away", () => !world.lane.healthy);
+  while (world.refused.length === 0) world.frame();
+  const waiting = world.sent() - 1;
+  expect(world.refused).toEqual([world.sent()]); // by its bytes, at once
+  await until("the others refused by age", () => world.refused.length === world.sent());
+  proxy.admit();
+  await until("back", () => world.lane.healthy);
+  // What waited may be stored all the same: the station sends it again, and its business key makes it one.
+  await until("written", async () => numbersIn(await entriesOf(redis, world.lane.laneId)).length === waiting);
+  await until("taken again", () => {
+    // More than one: on a busy machine Redis may take longer than the short age that this test allows.
+    world.frame();
+    return world.stored.length > 0;
+  });
+  await proxy.close();
+});
+
+test("a Redis that stopped answering is away, and nothing is lost or doubled when it goes on", async () => {
+  const world = await scene({ limits: { replyTimeoutMs: 300 } });
+  world.frame();
+  await until("stored", () => world.stored.length === 1);
+  server.pause();
+  for (let i = 0; i < 10; i++) world.frame();
+  await until("away", () => !world.lane.healthy);
+  expect(world.stored).toEqual([1]);
+  server.resume();
+  await until("told", () => world.stored.length === 11);
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual(upTo(11));
+});
+
+test("sealing appends `sealed` behind everything, and nothing after it is taken", async () => {
+  const world = await scene();
+  for (let i = 0; i < 3; i++) world.frame();
+  const sealing = world.lane.seal();
+  world.frame();
+  await sealing;
+  expect(world.stored).toEqual([1, 2, 3]);
+  expect(world.refused).toEqual([4]);
+  const last = (await entriesOf(redis, world.lane.laneId)).flat().at(-1);
+  expect(last).toMatchObject({ kind: "event", identity: "" });
+  expect(JSON.parse(last?.text ?? "")).toMatchObject({ event: "sealed" });
+});
+
+test("ACK_DURABILITY=aof is refused by a server that cannot promise it", async () => {
+  await redis.config("SET", "appendfsync", "everysec");
+  const world = await startLaneWorld(server.url, { durability: "aof" });
+  open.push(world);
+  const hasWaitAof = ((await redis.call("COMMAND", "INFO", "WAITAOF")) as unknown[])[0] !== null;
+  if (hasWaitAof) await world.lane.open();
+  else await expect(world.lane.open()).rejects.toThrow("appendfsync always");
+});
+
+test("ACK_DURABILITY=replica: nothing is told while no replica has it", async () => {
+  const world = await scene({ durability: "replica", limits: { waitingAgeMs: 1_500 } });
+  world.frame();
+  await until("given up", () => world.refused.length === 1);
+  expect(world.stored).toEqual([]);
+  expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual([1]);
+});
