@@ -1,6 +1,5 @@
-import type { AnyEntity, EntityName } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { MikroORM, type SqlEntityManager } from "@mikro-orm/postgresql";
+import { MikroORM, type Options, type SqlEntityManager } from "@mikro-orm/postgresql";
 import { CompiledQuery } from "kysely";
 import pg from "pg";
 import { MIGRATIONS } from "./migrations/list.ts";
@@ -11,14 +10,34 @@ export interface Sql {
 }
 
 /** Domain code's connection: one EntityManager fork per request or job. */
-export async function openOrm(databaseUrl: string, entities: EntityName<AnyEntity>[], poolSize: number): Promise<MikroORM> {
+export async function openOrm(
+  databaseUrl: string,
+  entities: NonNullable<Options["entities"]>,
+  poolSize: number,
+): Promise<MikroORM> {
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
     discovery: { warnWhenNoEntities: false },
+    // What fails is thrown to who asked; its own lines are no JSON.
+    logger: () => {},
     extensions: [Migrator],
     migrations: { migrationsList: MIGRATIONS, snapshot: false, transactional: true, allOrNothing: true },
     pool: { min: 0, max: poolSize },
+    driverOptions: {
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 30_000,
+      // For a server that is gone without a word: longer than any statement may take.
+      query_timeout: 40_000,
+      keepAlive: true,
+      idle_in_transaction_session_timeout: 60_000,
+      // The ORM leaves times as text; with Dates a statement gives the same rows through sqlOf as through sqlOn.
+      onPoolCreated: (pool: pg.Pool) =>
+        (pool.options.types as pg.TypeOverrides | undefined)?.setTypeParser(
+          pg.types.builtins.TIMESTAMPTZ,
+          (text: string) => new Date(text),
+        ),
+    },
     forceUtcTimezone: true,
     ignoreUndefinedInQuery: true,
   });
@@ -29,7 +48,9 @@ export function sqlOf(em: SqlEntityManager): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []) {
       const kysely = em.getTransactionContext() ?? em.getKysely();
-      const result = await (kysely as ReturnType<typeof em.getKysely>).executeQuery(CompiledQuery.raw(text, [...values]));
+      const result = await (kysely as ReturnType<typeof em.getKysely>).executeQuery(
+        CompiledQuery.raw(text, [...values]),
+      );
       return result.rows as Row[];
     },
   };
@@ -43,6 +64,9 @@ export function openPool(databaseUrl: string, size: number, applicationName: str
     application_name: applicationName,
     connectionTimeoutMillis: 5_000,
     statement_timeout: 30_000,
+    // For a server that is gone without a word: longer than any statement may take.
+    query_timeout: 40_000,
+    keepAlive: true,
     idle_in_transaction_session_timeout: 60_000,
   });
   // An idle connection that breaks must not end the process; the next query gets a new one.
@@ -51,7 +75,7 @@ export function openPool(databaseUrl: string, size: number, applicationName: str
 }
 
 /** SQL on a pg client or pool. */
-export function sqlOn(client: pg.PoolClient | pg.Pool): Sql {
+export function sqlOn(client: pg.ClientBase | pg.Pool): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []) {
       const result = await client.query(text, [...values]);
@@ -63,18 +87,23 @@ export function sqlOn(client: pg.PoolClient | pg.Pool): Sql {
 /** Runs `work` in one transaction of its own on the pool: committed when it resolves, rolled back when it throws. */
 export async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  // A connection that breaks between two statements says so here, and nowhere else to listen would end the process.
+  // The next statement fails with it.
+  const ignore = () => {};
+  client.on("error", ignore);
+  const release = (fault?: Error) => {
+    client.off("error", ignore);
+    client.release(fault);
+  };
   try {
     await client.query("begin");
     const result = await work(sqlOn(client));
     await client.query("commit");
-    client.release();
+    release();
     return result;
   } catch (cause) {
     // A connection whose rollback fails is broken: taken out of the pool.
-    await client.query("rollback").then(
-      () => client.release(),
-      (rollbackFault: Error) => client.release(rollbackFault),
-    );
+    await client.query("rollback").then(() => release(), release);
     throw cause;
   }
 }

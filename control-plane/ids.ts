@@ -6,7 +6,20 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 export type IdPrefix = "ins" | "proj" | "cp" | "comm" | "key" | "org" | "whe" | "sess" | "cmd" | "evt" | "whd" | "mail";
 
 /** Random characters after the prefix. Station identities stay at the seed's 15 characters in all (60 bit). */
-const LENGTH: Record<IdPrefix, number> = { ins: 12, proj: 12, cp: 12, comm: 12, key: 12, org: 12, whe: 12, sess: 16, cmd: 26, evt: 26, whd: 26, mail: 26 };
+const LENGTH: Record<IdPrefix, number> = {
+  ins: 12,
+  proj: 12,
+  cp: 12,
+  comm: 12,
+  key: 12,
+  org: 12,
+  whe: 12,
+  sess: 16,
+  cmd: 26,
+  evt: 26,
+  whd: 26,
+  mail: 26,
+};
 
 /** A new id such as `cp_01hxab1c2d3e`, random: nobody's ids can be guessed from their own. */
 export function newId(prefix: IdPrefix): string {

@@ -78,7 +78,16 @@ create table project_installers (
   assigned_at timestamptz not null default now(),
   primary key (project_id, installer_id)
 );
-create index on project_installers (installer_id);`;
+create index on project_installers (installer_id);
+create table project_reopenings (
+  id bigint generated always as identity primary key,
+  project_id text not null references projects on delete cascade,
+  api_key_id text not null references api_keys,
+  reason text not null,
+  handed_over_at timestamptz not null,
+  reopened_at timestamptz not null default now()
+);
+comment on table project_reopenings is 'audit: who unlocked a project after which handover, and why';`;
 
 const STATIONS = `
 create table stations (
@@ -231,9 +240,11 @@ create table transaction_events (
 comment on table transaction_events is 'OCPP 2.x TransactionEvent; business key (station, transactionId, seqNo)';
 create table meter_shapes (
   id integer generated always as identity primary key,
-  members text not null unique
+  digest bytea not null unique,
+  members text not null
 );
-comment on column meter_shapes.members is 'JSON array: which measurand, phase, location, context and unit stands at which place of meter_values.vals';
+comment on column meter_shapes.digest is 'SHA-256 of members, which may be longer than an index row';
+comment on column meter_shapes.members is 'JSON array of {measurand, phase, location, context, unit, shift}: what stands at which place of meter_values.vals; vals are in unit, the station''s number times 10^shift';
 create table meter_values (
   station_id bigint not null,
   transaction_id bigint not null,
@@ -294,10 +305,14 @@ create table lanes (
   node_id text not null,
   "offset" text not null default '0-0',
   sealed boolean not null default false,
+  holder text,
+  held_until timestamptz,
   first_seen_at timestamptz not null default now(),
   moved_at timestamptz not null default now(),
   finished_at timestamptz
 );
+comment on column lanes.holder is 'the intake process that drains the lane, until held_until; a convenience: what is right is decided by the compare-and-set of the offset';
+create index on lanes (id) where finished_at is null;
 comment on column lanes."offset" is 'id of the last entry whose effects are committed; moves in the transaction of the effects';
 create table lane_gaps (
   lane_id text not null,
@@ -314,7 +329,7 @@ create table commands (
   station_id bigint not null references stations,
   ocpp_version text not null,
   action text not null,
-  payload jsonb not null,
+  payload json not null,
   sealed_payload text,
   requested_by text not null,
   state text not null default 'queued' check (state in ('queued', 'published', 'sent', 'accepted', 'rejected', 'error', 'timeout', 'not_connected', 'unknown')),
@@ -326,11 +341,12 @@ create table commands (
   sent_at timestamptz,
   answered_at timestamptz,
   final_at timestamptz,
-  response jsonb,
-  error jsonb,
+  response json,
+  error json,
   reason text
 );
-comment on column commands.payload is 'secrets masked; the true payload is sealed_payload then';
+comment on column commands.payload is 'secrets masked; the true payload is sealed_payload then. json and not jsonb, here and below: stations send texts with \\u0000, which jsonb refuses';
+comment on column commands.state is 'published: may have reached a gateway, so without an outcome it ends as unknown; queued: surely not';
 create index on commands (station_id, created_at desc, id);
 create index on commands (deadline_at) where final_at is null;`;
 
@@ -354,17 +370,18 @@ create table commissioning_checks (
   name text not null check (name in ('ocpp_connection', 'heartbeat', 'meter_calibration', 'firmware_version')),
   status text not null check (status in ('pending', 'in_progress', 'passed', 'failed', 'skipped')),
   value text,
-  detail text,
   cause text,
   remedy text,
-  evidence jsonb not null default '{}',
-  attempts integer not null default 0,
+  asked integer not null default 0,
+  question_id text,
+  asked_at timestamptz,
   started_at timestamptz,
   deadline_at timestamptz,
   next_attempt_at timestamptz,
   finished_at timestamptz,
   primary key (commissioning_id, name)
 );
+comment on column commissioning_checks.question_id is 'the last command that the check sent; no foreign key: it is noted before the command is written';
 create index on commissioning_checks (next_attempt_at) where status in ('pending', 'in_progress');`;
 
 const HANDOVER = `
@@ -392,12 +409,15 @@ create table events (
   id text primary key,
   org_id text not null references organizations,
   type text not null,
-  data jsonb not null,
+  data json not null,
   occurred_at timestamptz not null default now(),
+  recorded_at timestamptz not null default now(),
   fanned_out_at timestamptz
 );
 comment on table events is 'outbox: written in the transaction of what happened';
-create index on events (occurred_at) where fanned_out_at is null;
+comment on column events.occurred_at is 'perhaps by a station''s clock; order of work and retention go by recorded_at';
+create index on events (recorded_at) where fanned_out_at is null;
+create index on events (recorded_at);
 create table webhook_endpoints (
   id text primary key,
   org_id text not null references organizations,
@@ -426,7 +446,10 @@ create table webhook_deliveries (
   created_at timestamptz not null default now(),
   unique (endpoint_id, event_id)
 );
-create index on webhook_deliveries (next_attempt_at) where status = 'pending';
+comment on column webhook_deliveries.next_attempt_at is 'while an attempt is under way: when it counts as lost with its process';
+create index on webhook_deliveries (endpoint_id, next_attempt_at) where status = 'pending';
+create index on webhook_deliveries (endpoint_id, created_at, id);
+create index on webhook_deliveries (event_id);
 create table mails (
   id text primary key,
   dedupe_key text not null unique,
@@ -441,7 +464,8 @@ create table mails (
   sent_at timestamptz,
   created_at timestamptz not null default now()
 );
-comment on column mails.sealed_data is 'links with tokens in them, sealed';
+comment on column mails.sealed_data is 'links with tokens in them, sealed; gone once the mail is sent';
+comment on column mails.next_attempt_at is 'while an attempt is under way: when it counts as lost with its process';
 create index on mails (next_attempt_at) where status = 'pending';`;
 
 const API = `

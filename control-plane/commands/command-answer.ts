@@ -1,0 +1,94 @@
+import { z } from "zod";
+import type { Sql } from "../database.ts";
+import { isoTime } from "../http/fields.ts";
+import { isoMillis } from "../http/iso-time.ts";
+
+/** A command as the API shows it, while it runs and after. */
+export const commandAnswer = z.strictObject({
+  command_id: z.string(),
+  charge_point_id: z.string(),
+  command: z.string().describe("the OCPP action"),
+  payload: z.unknown().describe("as sent, secrets masked"),
+  status: z
+    .enum(["queued", "sent", "accepted", "rejected", "error", "timeout", "not_connected", "unknown"])
+    .describe(
+      "queued and sent are still under way; the others are final. unknown: perhaps carried out, the connection changed",
+    ),
+  response: z.unknown().describe("the charge point's answer as it came; null without one"),
+  error: z
+    .strictObject({ code: z.string(), description: z.string(), details: z.unknown().optional() })
+    .optional()
+    .describe("the charge point's CALLERROR, or why its answer breaks the schema"),
+  reason: z.string().optional().describe("why there is no answer"),
+  requested_at: isoTime(),
+  sent_at: isoTime().nullable(),
+  response_time_ms: z.int().nullable().describe("from sending to the answer"),
+});
+export type CommandAnswer = z.output<typeof commandAnswer>;
+
+export const FINAL = new Set<CommandAnswer["status"]>([
+  "accepted",
+  "rejected",
+  "error",
+  "timeout",
+  "not_connected",
+  "unknown",
+]);
+
+interface CommandRow {
+  id: string;
+  charge_point_id: string;
+  action: string;
+  payload: unknown;
+  state: Exclude<CommandAnswer["status"], "queued"> | "queued" | "published";
+  response: unknown;
+  error: CommandAnswer["error"] | null;
+  reason: string | null;
+  created_at: Date;
+  /** With all its microseconds: a cursor's key. */
+  created_key: string;
+  sent_at: Date | null;
+  answered_at: Date | null;
+}
+
+const COLUMNS = `c.id, s.charge_point_id, c.action, c.payload, c.state, c.response, c.error, c.reason, c.created_at,
+  to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as created_key, c.sent_at, c.answered_at
+  from commands c join stations s on s.id = c.station_id`;
+
+/** The organisation's command with this id. */
+export async function findCommand(sql: Sql, orgId: string, commandId: string): Promise<CommandAnswer | undefined> {
+  const [row] = await sql.query<CommandRow>(`select ${COLUMNS} where c.id = $1 and c.org_id = $2`, [commandId, orgId]);
+  return row && toAnswer(row);
+}
+
+/** Commands of a station, newest first, one more than `limit` where there are more. @param before keys of the last one seen. */
+export async function listCommands(
+  sql: Sql,
+  stationId: string,
+  limit: number,
+  before: readonly string[] | undefined,
+): Promise<{ keys: string[]; answer: CommandAnswer }[]> {
+  const rows = await sql.query<CommandRow>(
+    `select ${COLUMNS} where c.station_id = $1 and ($2::timestamptz is null or (c.created_at, c.id) < ($2, $3))
+     order by c.created_at desc, c.id desc limit $4`,
+    [stationId, before?.[0] ?? null, before?.[1] ?? null, limit + 1],
+  );
+  return rows.map((row) => ({ keys: [row.created_key, row.id], answer: toAnswer(row) }));
+}
+
+function toAnswer(row: CommandRow): CommandAnswer {
+  return {
+    command_id: row.id,
+    charge_point_id: row.charge_point_id,
+    command: row.action,
+    payload: row.payload,
+    // Whether a gateway has it already is of no use to a client: it is not sent.
+    status: row.state === "published" ? "queued" : row.state,
+    response: row.response,
+    ...(row.error === null ? {} : { error: row.error }),
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    requested_at: isoMillis(row.created_at),
+    sent_at: row.sent_at && isoMillis(row.sent_at),
+    response_time_ms: row.sent_at && row.answered_at && row.answered_at.getTime() - row.sent_at.getTime(),
+  };
+}

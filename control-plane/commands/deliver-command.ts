@@ -1,0 +1,180 @@
+import type { CommandMessage, CommandOutcome, CommandReport } from "@dynamo-csms/proto/command-message";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import { pause } from "../jobs/pause.ts";
+import type { NodeChannel } from "./node-channel.ts";
+import { openInbox, type ReportInbox } from "./report-inbox.ts";
+import type { Owner } from "./resolve-owner.ts";
+
+/** How long each party may be silent. Tests shorten them. */
+export interface DeliveryTiming {
+  /** A gateway acknowledges receipt within this; else the command is published to it again (it knows ids it has seen). */
+  receiptMs: number;
+  /** How often the owner and the row are looked at while the station works. */
+  watchMs: number;
+  /** After the owner changed: how long the former gateway's word may still be on its way. */
+  movedGraceMs: number;
+  /** How long a gateway that lives but does not listen is waited for: its subscription comes back with its Redis connection. */
+  deafMs: number;
+}
+
+export const DELIVERY_TIMING: DeliveryTiming = { receiptMs: 2_000, watchMs: 1_000, movedGraceMs: 1_500, deafMs: 2_000 };
+
+/** A node whose lease is gone may just have lost it with a Redis that restarted: leases are renewed every 3.3 s. */
+const LEASE_GRACE_MS = 5_000;
+const RETRY_MS = 250;
+
+export interface DeliveryDeps {
+  channel: Pick<NodeChannel, "publish" | "onReports">;
+  /** Who holds the socket now. Throws when Redis is away. */
+  resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
+  /** Writes down where the command goes next: before it is published, so that a crash cannot hide that it was. */
+  recordTarget(owner: Owner): Promise<void>;
+  recordSent(sentAt: Date): Promise<void>;
+  /** Whether the row has its final state already: the lane was faster, or reports were lost. */
+  isFinal(): Promise<boolean>;
+  timing: DeliveryTiming;
+  /** Aborted when this process stops: the lane or the sweep of deadlines finishes the command. */
+  signal: AbortSignal;
+}
+
+/** "elsewhere": the row got its final state by other means, or this process stops. */
+export type DeliveryResult = CommandOutcome | "elsewhere";
+
+/** What became of a command at one owner. */
+type Followed =
+  | { kind: "outcome"; outcome: CommandOutcome }
+  | { kind: "notHere" | "silent" | "moved" | "expired" | "elsewhere" };
+
+const notConnected = (reason: string): CommandOutcome => ({ state: "not_connected", reason });
+const unknown = (reason: string): CommandOutcome => ({ state: "unknown", reason });
+const MOVED = "the connection changed while the command was on its way";
+
+/**
+ * Takes a command to the gateway that holds the station and follows it to its end (design "Commands"). It goes on to
+ * another owner only while it surely was not sent; once a gateway may have it, a change of owner means `unknown`.
+ * @param owner where recordTarget has put it already. @param finalBy Unix ms; past it nothing more can come.
+ */
+export async function deliverCommand(
+  command: Omit<CommandMessage, "epoch">,
+  owner: Owner,
+  finalBy: number,
+  deps: DeliveryDeps,
+): Promise<DeliveryResult> {
+  const inbox = openInbox(deps.channel, command.commandId);
+  try {
+    let target = owner;
+    /** Since when the current target says "not here", or listens to nothing. */
+    let refusedSinceMs: number | undefined;
+    /** The current target may have taken it: it was published there, and no answer said otherwise. */
+    let mayBeThere = false;
+    while (!deps.signal.aborted) {
+      if (Date.now() >= command.deadlineAtMs && !mayBeThere) return notConnected("no gateway took the command in time");
+      const receivers = await publish(command, target, deps);
+      let followed: Followed = { kind: "notHere" };
+      if (receivers !== 0) {
+        mayBeThere = true;
+        followed = await follow(inbox, target, finalBy, command.identity, deps);
+      } else if (mayBeThere) {
+        return unknown(`the gateway node ${target.nodeId} ended while it may have had the command`);
+      }
+      switch (followed.kind) {
+        case "outcome":
+          return followed.outcome;
+        case "elsewhere":
+          return "elsewhere";
+        case "moved":
+          return unknown(MOVED);
+        case "expired":
+          return unknown("no word from the gateway by the deadline");
+        case "silent":
+          continue;
+        case "notHere": {
+          mayBeThere = false;
+          refusedSinceMs ??= Date.now();
+          const next = await deps.resolveOwner(command.identity).catch(() => target);
+          if (next === undefined) return notConnected("the charge point is not connected");
+          if (next.epoch !== target.epoch) {
+            await deps.recordTarget(next);
+            target = next;
+            refusedSinceMs = undefined;
+            continue;
+          }
+          if (!next.alive || Date.now() - refusedSinceMs >= deps.timing.deafMs)
+            return notConnected("the gateway that held the charge point last does not have it any more");
+          await pause(RETRY_MS, deps.signal);
+        }
+      }
+    }
+    return "elsewhere";
+  } finally {
+    inbox.close();
+  }
+}
+
+/** @returns the number of listeners; 1 where Redis did not say: the command may have reached one. */
+async function publish(command: Omit<CommandMessage, "epoch">, target: Owner, deps: DeliveryDeps): Promise<number> {
+  return deps.channel.publish(target.nodeId, { ...command, epoch: target.epoch }).catch(() => 1);
+}
+
+/** Reads reports until the command ends, its owner changes, or the gateway has not even acknowledged it in time. */
+async function follow(
+  inbox: ReportInbox,
+  target: Owner,
+  finalBy: number,
+  identity: StationIdentity,
+  deps: DeliveryDeps,
+): Promise<Followed> {
+  const { timing, signal } = deps;
+  const receiptBy = Date.now() + timing.receiptMs;
+  let received = false;
+  let watchAt = Date.now() + timing.watchMs;
+  const lost = new LostOwner(timing);
+  while (!signal.aborted) {
+    const until = Math.min(watchAt, finalBy, received ? Infinity : receiptBy);
+    const report = await inbox.next(until - Date.now(), signal);
+    if (report?.kind === "outcome") return { kind: "outcome", outcome: report.outcome };
+    if (report?.kind === "notHere" && isFrom(report, target) && !received) return { kind: "notHere" };
+    if (report?.kind === "received" || report?.kind === "sent") received = true;
+    if (report?.kind === "sent") await deps.recordSent(new Date(report.sentAtMs));
+    if (report !== undefined) continue;
+    const now = Date.now();
+    if (now >= watchAt) {
+      watchAt = now + timing.watchMs;
+      if (await deps.isFinal()) return { kind: "elsewhere" };
+      // Redis away: nothing is known about the owner, and the gateway may be working all the same.
+      const current = await deps.resolveOwner(identity).catch(() => target);
+      if (lost.isLost(current, target, now)) return { kind: "moved" };
+    }
+    if (now >= finalBy) return { kind: "expired" };
+    if (!received && now >= receiptBy) return lost.suspected ? { kind: "moved" } : { kind: "silent" };
+  }
+  return { kind: "elsewhere" };
+}
+
+const isFrom = (report: CommandReport, target: Owner) =>
+  report.nodeId === target.nodeId && report.epoch === target.epoch;
+
+/** Whether the connection that the command went to is gone, after a grace in which the gateway's last word may still come. */
+class LostOwner {
+  #sinceMs: number | undefined;
+  readonly #timing: DeliveryTiming;
+
+  constructor(timing: DeliveryTiming) {
+    this.#timing = timing;
+  }
+
+  /** It looked gone the last time: publishing to it again would be of no use. */
+  get suspected(): boolean {
+    return this.#sinceMs !== undefined;
+  }
+
+  isLost(current: Owner | undefined, target: Owner, nowMs: number): boolean {
+    const changed = current === undefined || current.epoch !== target.epoch;
+    if (!changed && current.alive) {
+      this.#sinceMs = undefined;
+      return false;
+    }
+    this.#sinceMs ??= nowMs;
+    return nowMs - this.#sinceMs >= (changed ? this.#timing.movedGraceMs : LEASE_GRACE_MS);
+  }
+}

@@ -1,0 +1,54 @@
+import type { StationAction } from "@dynamo-csms/ocpp-schemas/actions";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import { decideAuthorize16, decideAuthorize2 } from "./decide-authorize.ts";
+import { decideBoot } from "./decide-boot.ts";
+import { decideStart, decideStop, decideTransactionEvent } from "./decide-transaction.ts";
+import type { DecisionStep } from "./decision.ts";
+import {
+  noCertificateStatus,
+  noContractCertificate,
+  notSupported,
+  noVatRegister,
+  rejected,
+  unknownVendor,
+} from "./refusals.ts";
+
+/** The CALLs of 1.6 that the gateways do not answer by themselves. */
+const decisions16 = {
+  Authorize: decideAuthorize16,
+  BootNotification: decideBoot,
+  DataTransfer: unknownVendor,
+  SignCertificate: rejected,
+  StartTransaction: decideStart,
+  StopTransaction: decideStop,
+} as const satisfies Partial<Record<StationAction<"1.6">, DecisionStep>>;
+
+/** The same of 2.0.1. */
+const decisions201 = {
+  Authorize: decideAuthorize2,
+  BootNotification: decideBoot,
+  DataTransfer: unknownVendor,
+  Get15118EVCertificate: noContractCertificate,
+  GetCertificateStatus: noCertificateStatus,
+  NotifyEVChargingNeeds: rejected,
+  SignCertificate: rejected,
+  TransactionEvent: decideTransactionEvent,
+} as const satisfies Partial<Record<StationAction<"2.0.1">, DecisionStep>>;
+
+/** The same of 2.1. */
+const decisions21 = {
+  ...decisions201,
+  GetCertificateChainStatus: notSupported,
+  VatNumberValidation: noVatRegister,
+} as const satisfies Partial<Record<StationAction<"2.1">, DecisionStep>>;
+
+// Maps, because action names come from the wire.
+const STEPS: Record<OcppVersion, ReadonlyMap<string, DecisionStep>> = {
+  "1.6": new Map(Object.entries(decisions16)),
+  "2.0.1": new Map(Object.entries(decisions201)),
+  "2.1": new Map(Object.entries(decisions21)),
+};
+
+/** Who decides an action of a version. One that a newer gateway asks about and this build does not decide is refused as not supported. */
+export const decisionStepFor = (version: OcppVersion, action: string): DecisionStep =>
+  STEPS[version].get(action) ?? notSupported;

@@ -1,0 +1,43 @@
+import type { CallRefusal } from "@dynamo-csms/proto/call-error";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import type { Registration } from "@dynamo-csms/proto/station-record";
+import type pg from "pg";
+import type { RedisConnection } from "../redis-connection.ts";
+import type { KnownStation } from "../stations/known-station.ts";
+
+/** A CALL of class "decision", as the gateway puts it. */
+export interface Question {
+  identity: StationIdentity;
+  station: KnownStation;
+  version: OcppVersion;
+  epoch: number;
+  seq: number;
+  /** Gateway clock. */
+  receivedAt: Date;
+  action: string;
+  /** JSON text as received: valid against its schema, or transaction data with the least that is needed. */
+  payloadText: string;
+}
+
+/** What the station is to be told. Committed before it is returned. */
+export type Decision =
+  | { kind: "answer"; payload: object; registration?: Registration }
+  | { kind: "refuse"; refusal: CallRefusal };
+
+export interface DecisionDeps {
+  pool: pg.Pool;
+  redis: RedisConnection;
+  /** Told in BootNotification answers. */
+  heartbeatIntervalSeconds: number;
+  /** How long the gateways may go by a token's status after it was last asked for. */
+  authCacheSeconds: number;
+}
+
+/**
+ * Decides one action. The same question gets the same answer however often it is asked (a stream that breaks is asked
+ * again), so answers are found by the message's business key. Rejects when Postgres is away.
+ */
+export type DecisionStep = (question: Question, deps: DecisionDeps) => Promise<Decision>;
+
+export const answered = (payload: object): Decision => ({ kind: "answer", payload });

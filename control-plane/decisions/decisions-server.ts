@@ -1,0 +1,138 @@
+import {
+  type DecideRequest,
+  type DecideResponse,
+  type StationDecisionsServiceServer,
+  StationDecisionsServiceService,
+} from "@dynamo-csms/proto/generated/station_decisions";
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import { type Answer, decideCall, lookUpStation, unavailable } from "./decide-call.ts";
+import type { BoundedWork } from "./bounded-work.ts";
+import type { DecisionDeps } from "./decision.ts";
+import type { DecisionsMetrics } from "./decisions-metrics.ts";
+
+export interface DecisionsServerDeps extends DecisionDeps {
+  work: BoundedWork;
+  /** Mutual TLS, PEM; without it the server is plain (one machine). */
+  tls?: { ca: Buffer; certificate: Buffer; key: Buffer };
+  metrics: DecisionsMetrics;
+  log: Logger;
+}
+
+export interface DecisionsServer {
+  /** Resolves to the port that is listened on. */
+  listen(address: string): Promise<number>;
+  /** Takes no more questions, answers those in hand, and ends the streams: the gateways go to another process, or wait. */
+  stop(): Promise<void>;
+}
+
+type Stream = ServerDuplexStream<DecideRequest, DecideResponse>;
+
+/** A gateway names a deadline of seconds; this is the wall behind a gateway that names none. */
+const MAX_DEADLINE_MS = 30_000;
+/** How long streams may take to end once everything is answered. */
+const END_MS = 2_000;
+
+/** Answers the gateways' questions, each on its own and in any order. One stream per gateway process. */
+export function createDecisionsServer(deps: DecisionsServerDeps): DecisionsServer {
+  const server = new Server({ "grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 5_000 });
+  const streams = new Set<Stream>();
+  const inHand = new Set<Promise<void>>();
+  let stopping = false;
+
+  function answer(stream: Stream, request: DecideRequest): Promise<void> {
+    return answerInTime(
+      request,
+      stopping ? async () => unavailable("the process stops") : () => answerTo(request, deps),
+      deps,
+    ).then((response) => {
+      // A stream that broke meanwhile: the question comes again, and gets the same answer.
+      if (streams.has(stream)) stream.write(response);
+    });
+  }
+
+  const service: StationDecisionsServiceServer = {
+    decide(stream: Stream) {
+      streams.add(stream);
+      deps.metrics.streams.set(streams.size);
+      const gone = () => {
+        streams.delete(stream);
+        deps.metrics.streams.set(streams.size);
+      };
+      stream.on("data", (request: DecideRequest) => {
+        const answering = answer(stream, request);
+        inHand.add(answering);
+        void answering.finally(() => inHand.delete(answering));
+      });
+      stream.on("error", gone);
+      stream.on("cancelled", gone);
+      stream.on("end", () => {
+        gone();
+        stream.end();
+      });
+    },
+  };
+  server.addService(StationDecisionsServiceService, service);
+
+  return {
+    listen: (address) =>
+      new Promise((resolve, reject) => {
+        const { tls } = deps;
+        const credentials =
+          tls === undefined
+            ? ServerCredentials.createInsecure()
+            : ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.certificate, private_key: tls.key }], true);
+        server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+      }),
+    async stop() {
+      stopping = true;
+      await Promise.all(inHand);
+      for (const stream of streams) stream.end();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, END_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+/** The answer, or "unavailable" when it takes longer than the gateway waits: the work goes on, for the next time it asks. */
+async function answerInTime(
+  request: DecideRequest,
+  work: () => Promise<Answer>,
+  deps: DecisionsServerDeps,
+): Promise<DecideResponse> {
+  const end = deps.metrics.duration.startTimer();
+  const deadlineMs = Math.min(request.deadlineMs > 0 ? request.deadlineMs : MAX_DEADLINE_MS, MAX_DEADLINE_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<Answer>(
+    (resolve) => (timer = setTimeout(resolve, deadlineMs, unavailable("no decision in time"))),
+  );
+  const givenUpAtMs = performance.now() + deadlineMs;
+  // A question that waited for its turn past its deadline is not begun.
+  const decided = deps.work.run(async () =>
+    performance.now() < givenUpAtMs ? work() : unavailable("no decision in time"),
+  );
+  const answer = await Promise.race([decided, tooLate]);
+  clearTimeout(timer);
+  const outcome = answer ?? unavailable("too many questions are open");
+  end({ question: request.question?.$case ?? "none", outcome: outcome.$case });
+  return { requestId: request.requestId, answer: outcome };
+}
+
+async function answerTo({ question }: DecideRequest, deps: DecisionsServerDeps): Promise<Answer> {
+  switch (question?.$case) {
+    case "call":
+      return decideCall(question.value, deps);
+    case "lookup":
+      return lookUpStation(question.value.identity, deps);
+    case undefined:
+      return unavailable("a question of a kind that this build does not know");
+  }
+}

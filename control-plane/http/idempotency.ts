@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { seal, type SecretsKey, unseal } from "@dynamo-csms/proto/sealed-secret";
+import type { Logger } from "pino";
+import type { Sql } from "../database.ts";
+import { ProblemError } from "./problems.ts";
+import type { JsonReply } from "./route.ts";
+
+export interface IdempotencyDeps {
+  sql: Sql;
+  secretsKey: SecretsKey;
+  log: Logger;
+}
+
+export interface IdempotentRequest {
+  /** Keys of different callers have nothing to do with each other. */
+  caller: string;
+  key: string;
+  method: string;
+  path: string;
+  body: Buffer;
+}
+
+/** A running request older than this belongs to a process that died: its key may be taken over by the same request. */
+const ABANDONED_AFTER_SECONDS = 120;
+
+/** Answers that say nothing of the request itself: the same key may try again. */
+const NOT_KEPT = new Set([429, 500, 503]);
+
+/**
+ * Runs `work` once per key (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the first one's answer,
+ * kept sealed for 24 hours, because the phone that lost it may need the password in it.
+ * Throws ProblemError: idempotency_mismatch (another body), idempotency_running.
+ *
+ * A process that dies between the effect and the keeping of the answer leaves the key running; after
+ * ABANDONED_AFTER_SECONDS the work runs again and meets its natural key (a duplicate serial number, a finished handover).
+ */
+export async function oncePerKey(
+  deps: IdempotencyDeps,
+  request: IdempotentRequest,
+  work: () => Promise<JsonReply>,
+): Promise<JsonReply> {
+  const fingerprint = createHash("sha256").update(`${request.method} ${request.path}\n`).update(request.body).digest();
+  const startedAt = await takeKey(deps.sql, request, fingerprint);
+  if (startedAt === undefined) return replay(deps, request, fingerprint);
+  const giveBack = () =>
+    deps.sql.query(`delete from idempotency_keys where caller = $1 and key = $2 and created_at = $3::timestamptz`, [
+      request.caller,
+      request.key,
+      startedAt,
+    ]);
+  try {
+    const reply = await work();
+    if (NOT_KEPT.has(reply.status)) await giveBack();
+    else await keepAnswer(deps, request, startedAt, reply);
+    return reply;
+  } catch (fault) {
+    await giveBack().catch(() => undefined);
+    throw fault;
+  }
+}
+
+/** @returns when this run started (its mark on the row), or undefined when another request has the key. */
+async function takeKey(sql: Sql, { caller, key }: IdempotentRequest, fingerprint: Buffer): Promise<string | undefined> {
+  const [row] = await sql.query<{ started_at: string }>(
+    `insert into idempotency_keys as k (caller, key, fingerprint, created_at) values ($1, $2, $3, clock_timestamp())
+     on conflict (caller, key) do update
+       set fingerprint = excluded.fingerprint, status = null, sealed_answer = null, created_at = excluded.created_at
+       where k.created_at < now() - interval '24 hours'
+          or (k.status is null and k.fingerprint = excluded.fingerprint and k.created_at < now() - make_interval(secs => $4))
+     returning created_at::text as started_at`,
+    [caller, key, fingerprint, ABANDONED_AFTER_SECONDS],
+  );
+  return row?.started_at;
+}
+
+async function replay(
+  { sql, secretsKey }: IdempotencyDeps,
+  { caller, key }: IdempotentRequest,
+  fingerprint: Buffer,
+): Promise<JsonReply> {
+  const [row] = await sql.query<{ fingerprint: Buffer; status: number | null; sealed_answer: string | null }>(
+    `select fingerprint, status, sealed_answer from idempotency_keys where caller = $1 and key = $2`,
+    [caller, key],
+  );
+  if (row !== undefined && !fingerprint.equals(row.fingerprint))
+    throw new ProblemError(
+      "idempotency_mismatch",
+      "This Idempotency-Key came with another method, path or body before.",
+    );
+  if (row === undefined || row.status === null || row.sealed_answer === null)
+    throw new ProblemError("idempotency_running", "The first request with this key has no answer yet.", {
+      retryAfterSeconds: 1,
+    });
+  const reply = JSON.parse(unseal(secretsKey, answerContext(caller, key), row.sealed_answer)) as JsonReply;
+  return { ...reply, headers: { ...reply.headers, "idempotent-replayed": "true" } };
+}
+
+async function keepAnswer(
+  { sql, secretsKey, log }: IdempotencyDeps,
+  { caller, key }: IdempotentRequest,
+  startedAt: string,
+  reply: JsonReply,
+): Promise<void> {
+  const answer = seal(secretsKey, answerContext(caller, key), JSON.stringify(reply));
+  try {
+    await sql.query(
+      `update idempotency_keys set status = $4, sealed_answer = $5 where caller = $1 and key = $2 and created_at = $3::timestamptz`,
+      [caller, key, startedAt, reply.status, answer],
+    );
+  } catch (fault) {
+    // The work is done: the caller gets its answer, only a repetition will not find it.
+    log.error({ err: fault }, "idempotent answer not kept");
+  }
+}
+
+const answerContext = (caller: string, key: string) => `idempotency_keys.sealed_answer:${caller}:${key}`;

@@ -1,0 +1,242 @@
+import type { z } from "zod";
+import { type JsonSchema, requestSchema, responseSchema } from "./json-schema.ts";
+import { PROBLEMS, type ProblemName } from "./problems.ts";
+import { type Route, SCOPES } from "./route.ts";
+
+export interface WebhookDoc {
+  description: string;
+  /** The schema of the whole body that is delivered. */
+  schema: z.ZodType;
+  example?: unknown;
+}
+
+export interface OpenApiInput {
+  routes: readonly Route[];
+  publicApiUrl: string;
+  version: string;
+  /** Event type → what is delivered. */
+  webhooks: Record<string, WebhookDoc>;
+}
+
+/** OpenAPI 3.1 of the routes, made from the very schemas that validate. Throws when two routes share an operationId. */
+export function buildOpenApi({ routes, publicApiUrl, version, webhooks }: OpenApiInput): JsonSchema {
+  const paths: Record<string, Record<string, unknown>> = {};
+  const operationIds = new Set<string>();
+  for (const route of routes) {
+    if (operationIds.has(route.operationId)) throw new Error(`two routes are called ${route.operationId}`);
+    operationIds.add(route.operationId);
+    (paths[route.path] ??= {})[route.method] = operation(route);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Dynamo CSMS",
+      version,
+      description:
+        "Installers commission charge points and hand them over; charge point operators run them. Refusals are problem documents (RFC 9457) with a stable `code`, the `request_id` and a `remedy`.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: publicApiUrl }],
+    tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
+    paths,
+    webhooks: Object.fromEntries(
+      Object.entries(webhooks).map(([type, doc]) => [type, { post: webhookOperation(type, doc) }]),
+    ),
+    components: {
+      schemas: { Problem: problemSchema() },
+      securitySchemes: {
+        accessToken: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "Access token of POST /api/v1/installer/login.",
+        },
+        apiKey: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "dyn_live_…",
+          description: `API key of an organisation. Scopes: ${SCOPES.join(", ")}.`,
+        },
+        apiKeyHeader: {
+          type: "apiKey",
+          in: "header",
+          name: "X-API-Key",
+          description: "The same API key in a header of its own.",
+        },
+      },
+    },
+  };
+}
+
+function operation(route: Route): JsonSchema {
+  const description = [
+    route.description,
+    route.access.kind === "organization" ? `Needs the scope \`${route.access.scope}\`.` : undefined,
+  ];
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    ...(description.some(Boolean) ? { description: description.filter(Boolean).join("\n\n") } : {}),
+    tags: [route.tag],
+    security: security(route),
+    parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
+    ...(route.body === undefined ? {} : { requestBody: requestBody(route) }),
+    responses: { ...successes(route), ...refusals(route) },
+  };
+}
+
+function security({ access }: Route): unknown[] {
+  if (access.kind === "public") return [];
+  return access.kind === "installer" ? [{ accessToken: [] }] : [{ apiKey: [] }, { apiKeyHeader: [] }];
+}
+
+function pathParameters(route: Route): unknown[] {
+  const schema =
+    route.params === undefined ? {} : (requestSchema(route.params)["properties"] as Record<string, JsonSchema>);
+  return [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: schema[name as string] ?? { type: "string" },
+  }));
+}
+
+function queryParameters(route: Route): unknown[] {
+  if (route.query === undefined) return [];
+  const { properties = {}, required = [] } = requestSchema(route.query) as {
+    properties?: Record<string, JsonSchema>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: "query",
+    required: required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema,
+  }));
+}
+
+function headerParameters(route: Route): unknown[] {
+  if (!route.idempotent) return [];
+  const description =
+    "Repeating the request with the same key gives the first answer again, for 24 hours, and does nothing twice.";
+  return [
+    {
+      name: "Idempotency-Key",
+      in: "header",
+      required: false,
+      description,
+      schema: { type: "string", minLength: 1, maxLength: 255 },
+    },
+  ];
+}
+
+function requestBody(route: Route): JsonSchema {
+  const schema = requestSchema(route.body as z.ZodType);
+  const required = ((schema["required"] as string[] | undefined) ?? []).length > 0;
+  return {
+    required,
+    content: {
+      "application/json": { schema, ...(route.bodyExample === undefined ? {} : { example: route.bodyExample }) },
+    },
+  };
+}
+
+function successes(route: Route): JsonSchema {
+  return Object.fromEntries(
+    Object.entries(route.responses).map(([status, { description, schema, contentType, example }]) => {
+      const media = {
+        ...(schema === undefined ? {} : { schema: responseSchema(schema) }),
+        ...(example === undefined ? {} : { example }),
+      };
+      const hasContent = schema !== undefined || contentType !== undefined;
+      return [
+        status,
+        { description, ...(hasContent ? { content: { [contentType ?? "application/json"]: media } } : {}) },
+      ];
+    }),
+  );
+}
+
+/** What every route can answer, by what it is. */
+function everyRoutesProblems(route: Route): ProblemName[] {
+  return [
+    "unknown_query_parameter",
+    ...(route.access.kind === "public" ? [] : (["unauthenticated", "wrong_caller"] as const)),
+    ...(route.access.kind === "installer" ? (["invalid_token", "expired_token"] as const) : []),
+    ...(route.access.kind === "organization" ? (["invalid_api_key", "missing_scope"] as const) : []),
+    // A route without a body says so when it gets one.
+    ...(route.method === "get"
+      ? []
+      : (["bad_json", "request_timeout", "body_too_large", "unsupported_media_type", "validation_failed"] as const)),
+    ...(route.query === undefined ? [] : (["validation_failed"] as const)),
+    ...(route.idempotent ? (["idempotency_running", "idempotency_mismatch"] as const) : []),
+    "rate_limited",
+    "internal",
+    "unavailable",
+  ];
+}
+
+function refusals(route: Route): JsonSchema {
+  const names = [...new Set([...everyRoutesProblems(route), ...(route.problems ?? [])])];
+  const byStatus = Map.groupBy(names, (name) => PROBLEMS[name].status);
+  return Object.fromEntries(
+    [...byStatus]
+      // A route may describe an answer of this status itself, such as a page.
+      .filter(([status]) => !Object.hasOwn(route.responses, status))
+      .map(([status, codes]) => [
+        String(status),
+        {
+          description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("; "),
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      ]),
+  );
+}
+
+function webhookOperation(type: string, { description, schema, example }: WebhookDoc): JsonSchema {
+  return {
+    operationId: `on.${type}`,
+    summary: description,
+    requestBody: {
+      content: {
+        "application/json": { schema: responseSchema(schema), ...(example === undefined ? {} : { example }) },
+      },
+    },
+    responses: {
+      "2XX": { description: "Received. Anything else, or no answer in time, is tried again." },
+      410: { description: "Disables the endpoint." },
+    },
+  };
+}
+
+function problemSchema(): JsonSchema {
+  const text = { type: "string" };
+  return {
+    type: "object",
+    description: "RFC 9457. Branch on `code`; show `detail` and `remedy` to people.",
+    properties: {
+      type: { ...text, format: "uri" },
+      title: text,
+      status: { type: "integer" },
+      detail: text,
+      instance: text,
+      code: { ...text, enum: Object.keys(PROBLEMS) },
+      request_id: text,
+      remedy: text,
+      errors: {
+        type: "array",
+        items: {
+          type: "object",
+          properties: {
+            pointer: { ...text, description: "JSON Pointer into the body, or `?name` for a query parameter" },
+            code: text,
+            detail: text,
+          },
+          required: ["pointer", "code", "detail"],
+        },
+      },
+    },
+    required: ["type", "title", "status", "detail", "instance", "code", "request_id", "remedy"],
+  };
+}

@@ -1,0 +1,102 @@
+import { RATE_LIMIT_PREFIX } from "@dynamo-csms/proto/redis-keys";
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import type { RedisConnection } from "../redis-connection.ts";
+import { ProblemError } from "./problems.ts";
+import type { RateLimitBucket } from "./route.ts";
+
+export interface RateLimit {
+  requests: number;
+  windowSeconds: number;
+}
+
+/** Counted apart from the routes' buckets: attempts on one account, whoever makes them. */
+type AccountLimit = "loginAccount" | "mailAccount";
+
+export type RateLimitConfig = Record<RateLimitBucket | AccountLimit, RateLimit>;
+
+/** Public routes are counted by address, the others by caller. Many installers may sit behind one address. */
+export const DEFAULT_RATE_LIMITS: RateLimitConfig = {
+  login: { requests: 30, windowSeconds: 60 },
+  signup: { requests: 30, windowSeconds: 60 },
+  mail: { requests: 20, windowSeconds: 60 },
+  read: { requests: 1_200, windowSeconds: 60 },
+  write: { requests: 300, windowSeconds: 60 },
+  command: { requests: 1_200, windowSeconds: 60 },
+  // By account and address: somebody else's guessing does not lock the owner out.
+  loginAccount: { requests: 10, windowSeconds: 60 },
+  mailAccount: { requests: 3, windowSeconds: 900 },
+};
+
+export interface RateLimits {
+  /** Counts one request. @returns the RateLimit headers of the answer. Throws ProblemError rate_limited. */
+  consume(bucket: RateLimitBucket, key: string): Promise<Record<string, string>>;
+  /** Counts one attempt on an account. @returns false when there were too many: the caller decides what to say. */
+  attempt(limit: AccountLimit, key: string): Promise<{ allowed: boolean; retryAfterSeconds: number }>;
+}
+
+/**
+ * Counters in Redis, shared by all API processes. While Redis is away each process counts for itself: a login must not
+ * become free, nor impossible.
+ */
+export function createRateLimits(redis: RedisConnection, config: RateLimitConfig): RateLimits {
+  const limiters = new Map(
+    Object.entries(config).map(([name, { requests, windowSeconds }]) => {
+      const options = { points: requests, duration: windowSeconds, keyPrefix: `${RATE_LIMIT_PREFIX}:${name}` };
+      const insuranceLimiter = new RateLimiterMemory(options);
+      // Blocked keys are remembered here, so that a flood does not become a flood of Redis commands.
+      return [
+        name,
+        new RateLimiterRedis({
+          ...options,
+          storeClient: redis,
+          insuranceLimiter,
+          inMemoryBlockOnConsumed: requests + 1,
+        }),
+      ] as const;
+    }),
+  );
+
+  async function count(
+    name: RateLimitBucket | AccountLimit,
+    key: string,
+  ): Promise<{ allowed: boolean; state: RateLimiterRes }> {
+    const limiter = limiters.get(name);
+    if (limiter === undefined) throw new Error(`no rate limit ${name}`);
+    try {
+      return { allowed: true, state: await limiter.consume(key) };
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return { allowed: false, state: refusal };
+      throw refusal;
+    }
+  }
+
+  return {
+    async consume(bucket, key) {
+      const { allowed, state } = await count(bucket, key);
+      const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+      const { requests, windowSeconds } = config[bucket];
+      // draft-ietf-httpapi-ratelimit-headers
+      const headers = {
+        "ratelimit-policy": `"${bucket}";q=${requests};w=${windowSeconds}`,
+        ratelimit: `"${bucket}";r=${Math.max(0, state.remainingPoints)};t=${seconds}`,
+      };
+      if (allowed) return headers;
+      throw new ProblemError("rate_limited", `More than ${requests} requests in ${windowSeconds} seconds.`, {
+        retryAfterSeconds: seconds,
+        headers,
+      });
+    },
+    async attempt(limit, key) {
+      const { allowed, state } = await count(limit, key);
+      return { allowed, retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1_000)) };
+    },
+  };
+}
+
+/** Reads `30/60`: requests per seconds. Throws with the reason. */
+export function parseRateLimit(text: string): RateLimit {
+  const parts = /^(\d{1,7})\/(\d{1,6})$/.exec(text);
+  const [requests, windowSeconds] = [Number(parts?.[1]), Number(parts?.[2])];
+  if (parts === null || requests < 1 || windowSeconds < 1) throw new Error("want requests/seconds, such as 30/60");
+  return { requests, windowSeconds };
+}

@@ -1,0 +1,156 @@
+import { decodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
+import { type BrokenFrame, decodeFrame, type Frame } from "@dynamo-csms/proto/ocpp-frame";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import type { Result } from "@dynamo-csms/proto/result";
+import type { LaneFrame } from "@dynamo-csms/proto/stream-entry";
+import { storableText } from "../message-log/storable-text.ts";
+import type { KnownStation } from "../stations/known-station.ts";
+import { steps16 } from "./dispatch-1.6.ts";
+import { steps201 } from "./dispatch-2.0.1.ts";
+import { steps21 } from "./dispatch-2.1.ts";
+import type { Effects } from "./effects.ts";
+import { payloadTextOf } from "./payload-text.ts";
+import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
+
+// Maps, because action names come from the wire. Behind the schema check of the gateway each step gets what it expects.
+const STEPS: Record<OcppVersion, ReadonlyMap<string, Step>> = {
+  "1.6": new Map(Object.entries(steps16) as [string, Step][]),
+  "2.0.1": new Map(Object.entries(steps201) as [string, Step][]),
+  "2.1": new Map(Object.entries(steps21) as [string, Step][]),
+};
+
+/** A frame that nothing can be done with; it is set aside with this reason. */
+class Unusable extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = "Unusable";
+  }
+}
+
+/**
+ * Adds what one frame comes to. No I/O.
+ * @throws Unusable when the frame's station does not exist.
+ */
+export function collectEffects(
+  frame: LaneFrame,
+  stations: ReadonlyMap<string, KnownStation>,
+  settings: { logHeartbeats: boolean },
+  effects: Effects,
+): void {
+  if (frame.kind === "event") return collectEvent(frame, stations, effects);
+  const station = stationOf(frame, stations);
+  if (frame.kind === "inbound") effects.saw(station, new Date(frame.receivedAtMs));
+  const decoded = decodeFrame(frame.text);
+  const call = readCall(frame, decoded, station);
+  // Heartbeats: tens of thousands of rows a second, in a large fleet, that nobody reads.
+  if (call?.action !== "Heartbeat" || settings.logHeartbeats) log(frame, decoded, station, effects);
+  if (frame.kind === "outbound" || call === undefined || call.refused) return;
+  if (frame.flagged) effects.quarantined.push(asQuarantined(call, "breaks its schema"));
+  STEPS[frame.version].get(call.action)?.(call, effects);
+}
+
+function stationOf(frame: LaneFrame, stations: ReadonlyMap<string, KnownStation>): KnownStation {
+  const station = stations.get(frame.identity);
+  if (station === undefined) throw new Unusable("no station has this identity");
+  return station;
+}
+
+/** The CALL or SEND in the frame; undefined for answers and for what is no frame. `refused`: it was answered with an error. */
+function readCall(
+  frame: LaneFrame,
+  decoded: Result<Frame, BrokenFrame>,
+  station: KnownStation,
+): (ReceivedCall & { refused: boolean }) | undefined {
+  if (!decoded.ok || (decoded.value.kind !== "call" && decoded.value.kind !== "send")) return undefined;
+  const reply = frame.answer === undefined ? undefined : decodeFrame(frame.answer);
+  const answer =
+    reply?.ok && reply.value.kind === "callResult" && typeof reply.value.payload === "object"
+      ? (reply.value.payload ?? undefined)
+      : undefined;
+  return {
+    station,
+    version: frame.version,
+    epoch: frame.epoch,
+    seq: frame.seq,
+    receivedAt: new Date(frame.receivedAtMs),
+    action: decoded.value.action,
+    payload: decoded.value.payload,
+    payloadText: payloadTextOf(frame.text),
+    answer,
+    refused: reply !== undefined && answer === undefined,
+  };
+}
+
+function log(frame: LaneFrame, decoded: Result<Frame, BrokenFrame>, station: KnownStation, effects: Effects): void {
+  effects.frames.push({
+    stationId: station.id,
+    epoch: frame.epoch,
+    seq: frame.seq,
+    receivedAt: new Date(frame.receivedAtMs),
+    direction: frame.kind === "outbound" ? "outbound" : "inbound",
+    flagged: frame.flagged,
+    action: decoded.ok && "action" in decoded.value ? storableText(decoded.value.action).slice(0, 255) : null,
+    messageId: decoded.ok ? storableText(decoded.value.messageId) : null,
+    raw: storableText(frame.text),
+    answer: frame.answer === undefined ? null : storableText(frame.answer),
+  });
+}
+
+function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStation>, effects: Effects): void {
+  const event = decodeLaneEvent(frame.text);
+  if (!isKnownEvent(event)) return;
+  const at = new Date(frame.receivedAtMs);
+  const { epoch, seq } = frame;
+  switch (event.event) {
+    case "opened": {
+      const station = stationOf(frame, stations);
+      effects.saw(station, at);
+      const { nodeId, notes } = event;
+      effects.connections.push({
+        kind: "opened",
+        station,
+        epoch,
+        seq,
+        at,
+        nodeId,
+        notes,
+        remoteAddress: event.remoteAddress,
+        ocppVersion: frame.version,
+      });
+      return;
+    }
+    case "closed":
+      effects.connections.push({
+        kind: "closed",
+        station: stationOf(frame, stations),
+        epoch,
+        seq,
+        at,
+        code: event.code,
+        reason: storableText(event.reason),
+      });
+      return;
+    case "commandSent":
+      effects.commands.push({ kind: "sent", commandId: event.commandId, at: new Date(event.sentAtMs) });
+      return;
+    case "commandOutcome":
+      effects.commands.push({ kind: "outcome", commandId: event.commandId, at, outcome: event.outcome });
+      return;
+    case "gap":
+      effects.gaps.push({ laneId: event.laneId, fromId: event.fromId, toId: event.toId });
+      return;
+    case "sealed":
+      effects.sealed = true;
+  }
+}
+
+const KNOWN_EVENTS = {
+  opened: true,
+  closed: true,
+  commandSent: true,
+  commandOutcome: true,
+  gap: true,
+  sealed: true,
+} satisfies Record<LaneEvent["event"], true>;
+/** A kind of event that a newer gateway writes and this build has no use for is skipped (lane-event.ts). */
+const isKnownEvent = (event: { event: string }): event is LaneEvent => Object.hasOwn(KNOWN_EVENTS, event.event);

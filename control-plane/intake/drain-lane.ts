@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sqlOn } from "../database.ts";
+import type { RedisConnection } from "../redis-connection.ts";
+import { applyBatch, type ApplyDeps, type Batch } from "./apply-batch.ts";
+import { describeFault } from "../fault-kind.ts";
+import { finishLane } from "./finish-lane.ts";
+import { type HeldLane, HOLD_MS, keepLane, leaveLane } from "./lane-rows.ts";
+import { type LaneEntry, LaneReader } from "./lane-reader.ts";
+import { takeBatch } from "./take-batch.ts";
+import { LaneTrimmer } from "./trim-lane.ts";
+
+export interface DrainDeps extends ApplyDeps {
+  /** Opens a connection for blocking reads, one per lane. */
+  openReader(): RedisConnection;
+  /** For short commands. */
+  redis: RedisConnection;
+  holder: string;
+  replayWindowMs: number;
+  /** How long a small batch waits for company: fewer, larger transactions. */
+  lingerMs: number;
+  /** The age of the oldest frame in hand, ms; 0 when there is none. */
+  reportLag(lagMs: number): void;
+}
+
+/** How long an idle lane is waited on before its worker looks after the rest. */
+const BLOCK_MS = 1_000;
+/** Entries per XREAD; each holds the frames of one turn of a gateway's event loop. */
+const READ_COUNT = 64;
+/** From this on a batch is worth its transaction. */
+const WORTHWHILE_FRAMES = 100;
+
+/**
+ * START HERE. Reads a lane from its offset and applies it, batch by batch, until it is stopped, lost to another intake,
+ * or finished. An outage of Redis or Postgres is waited for, however long it lasts; nothing is skipped.
+ */
+export async function drainLane(
+  held: HeldLane,
+  deps: DrainDeps,
+  signal: AbortSignal,
+): Promise<"stopped" | "lost" | "finished"> {
+  const reader = new LaneReader(deps.openReader(), held.id);
+  const log = deps.log.child({ laneId: held.id });
+  const stop = () => reader.close();
+  signal.addEventListener("abort", stop, { once: true });
+  let pauseMs = 0;
+  try {
+    const drain = new LaneDrain(held, reader, deps);
+    while (!signal.aborted) {
+      try {
+        const end = await drain.once();
+        if (pauseMs > 0) {
+          deps.metrics.waitingLanes.dec();
+          log.info({ offset: held.offset }, "lane goes on");
+          pauseMs = 0;
+        }
+        if (end !== undefined) return end;
+      } catch (fault) {
+        if (signal.aborted) break;
+        if (pauseMs === 0) {
+          deps.metrics.waitingLanes.inc();
+          log.error({ offset: held.offset, reason: describeFault(fault) }, "lane waits");
+        }
+        pauseMs = Math.min(Math.max(100, pauseMs * 2), 5_000);
+        await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+      }
+    }
+    await leaveLane(sqlOn(deps.pool), held.id, deps.holder);
+    return "stopped";
+  } finally {
+    if (pauseMs > 0) deps.metrics.waitingLanes.dec();
+    signal.removeEventListener("abort", stop);
+    deps.reportLag(0);
+    reader.close();
+  }
+}
+
+class UnknownFormat extends Error {}
+
+/** One lane being drained: its offset moves with each batch, in Postgres first and then here. */
+class LaneDrain {
+  readonly #held: HeldLane;
+  readonly #reader: LaneReader;
+  readonly #deps: DrainDeps;
+  readonly #trimmer: LaneTrimmer;
+  /** Read, and not yet applied. */
+  #queue: LaneEntry[] = [];
+  #keptAtMs = Date.now();
+  #movedAtMs = Date.now();
+
+  constructor(held: HeldLane, reader: LaneReader, deps: DrainDeps) {
+    this.#held = held;
+    this.#reader = reader;
+    this.#deps = deps;
+    this.#trimmer = new LaneTrimmer({ redis: deps.redis, laneId: held.id, replayWindowMs: deps.replayWindowMs });
+  }
+
+  /** One batch, or one wait for entries. Rejects on an outage: call again. */
+  async once(): Promise<"lost" | "finished" | undefined> {
+    if (this.#queue.length === 0) await this.#read();
+    if (this.#queue.length === 0) return this.#idle();
+    const { batch, taken, waits } = takeBatch(this.#held.id, this.#held.offset, this.#queue);
+    // A deploy in the wrong order: the lane is left as it is for a build that can read it.
+    if (waits) throw new UnknownFormat("the next entry has a format that this build does not know");
+    this.#deps.reportLag(Date.now() - (batch.frames[0]?.frame.receivedAtMs ?? Date.now()));
+    if ((await this.#apply(batch)) === "lost") return "lost";
+    this.#queue.splice(0, taken);
+    if (this.#queue.length === 0) this.#deps.reportLag(0);
+    await this.#trimmer.trim(Date.now());
+    return undefined;
+  }
+
+  async #read(): Promise<void> {
+    const offset = this.#held.offset;
+    const first = await this.#reader.read(offset, READ_COUNT, BLOCK_MS);
+    const last = first.at(-1);
+    if (last === undefined) return;
+    this.#queue = first;
+    if (first.length < READ_COUNT && countFrames(first) < WORTHWHILE_FRAMES && this.#deps.lingerMs > 0) {
+      await sleep(this.#deps.lingerMs);
+      this.#queue = [...first, ...(await this.#reader.read(last.id, READ_COUNT, 0))];
+    }
+  }
+
+  async #apply(batch: Batch): Promise<"applied" | "sealed" | "lost"> {
+    const { metrics, log } = this.#deps;
+    const end = metrics.batchDuration.startTimer();
+    const outcome = await applyBatch(batch, this.#deps);
+    end();
+    metrics.batches.inc({ outcome });
+    if (outcome === "lost") return outcome;
+    this.#held.offset = batch.to;
+    if (outcome === "sealed") this.#held.sealed = true;
+    this.#movedAtMs = this.#keptAtMs = Date.now();
+    this.#trimmer.committed(batch, Date.now());
+    metrics.frames.inc(batch.frames.length);
+    for (const gap of batch.gaps) {
+      metrics.gaps.inc();
+      log.error({ laneId: batch.laneId, ...gap }, "lane has a gap");
+    }
+    return outcome;
+  }
+
+  /** Nothing to read: keep the lane, trim it, and see whether it has come to its end. */
+  async #idle(): Promise<"lost" | "finished" | undefined> {
+    const now = Date.now();
+    if (now - this.#keptAtMs > HOLD_MS / 4) {
+      if (!(await keepLane(sqlOn(this.#deps.pool), this.#held, this.#deps.holder))) return "lost";
+      this.#keptAtMs = now;
+    }
+    await this.#trimmer.trim(now);
+    // While a Postgres may still lose its last commits, the entries must stay.
+    if (now - this.#movedAtMs < this.#deps.replayWindowMs) return undefined;
+    return (await finishLane(this.#held, this.#reader.upForMs, this.#deps)) ? "finished" : undefined;
+  }
+}
+
+/** Roughly: an entry that is not one frame long holds more than one. */
+const countFrames = (entries: readonly LaneEntry[]): number =>
+  entries.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / 400), 0);

@@ -1,0 +1,49 @@
+import { LANES, LEASE_MS, lane, laneLease, nodeLease } from "@dynamo-csms/proto/redis-keys";
+import type pg from "pg";
+import { inTransaction } from "../database.ts";
+import type { RedisConnection } from "../redis-connection.ts";
+import { closeConnectionsOfDeadNode } from "../stations/record-connection.ts";
+import { numberOf } from "./entry-id.ts";
+import { type HeldLane, markFinished } from "./lane-rows.ts";
+
+// 1: the lane is gone. 0: it has entries beyond our offset, or a writer.
+const DELETE = `
+if ARGV[2] ~= 'sealed' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' and tonumber(string.match(info[i + 1], '^%d+')) > tonumber(ARGV[1]) then return 0 end
+  end
+  redis.call('DEL', KEYS[1])
+end
+return 1`;
+
+/**
+ * Deletes a lane that is drained and that nobody writes any more: sealed by its writer, or its lease gone. A writer that
+ * was only cut off finds its lane gone and opens a new one.
+ * @param redisUpForMs how long Redis has been reachable: leases that ran out while it was away mean nothing.
+ * @returns false when the lane goes on. Safe to break off anywhere: a lane that is gone is finished by the next call.
+ */
+export async function finishLane(
+  held: HeldLane,
+  redisUpForMs: number,
+  deps: { pool: pg.Pool; redis: RedisConnection },
+): Promise<boolean> {
+  if (!held.sealed && redisUpForMs < LEASE_MS) return false;
+  const deleted = await deps.redis.eval(
+    DELETE,
+    2,
+    lane(held.id),
+    laneLease(held.id),
+    String(numberOf(held.offset)),
+    held.sealed ? "sealed" : "open",
+  );
+  if (deleted !== 1) return false;
+  const nodeIsAlive = held.nodeId === "" || (await deps.redis.exists(nodeLease(held.nodeId))) === 1;
+  await inTransaction(deps.pool, async (sql) => {
+    if (!nodeIsAlive) await closeConnectionsOfDeadNode(sql, held.nodeId);
+    await markFinished(sql, held.id);
+  });
+  await deps.redis.hdel(LANES, held.id);
+  return true;
+}

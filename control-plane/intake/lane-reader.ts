@@ -1,0 +1,71 @@
+import { ENTRY_FIELD } from "@dynamo-csms/proto/stream-entry";
+import { lane } from "@dynamo-csms/proto/redis-keys";
+import type { RedisConnection } from "../redis-connection.ts";
+
+export interface LaneEntry {
+  id: string;
+  bytes: Buffer;
+}
+
+/** The connection hangs (a stopped server, a network that swallows): longer than any BLOCK. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** Reads one lane on a connection of its own, since BLOCK holds a connection up. */
+export class LaneReader {
+  readonly #redis: RedisConnection;
+  readonly #key: string;
+  /** Since when the connection is up without a break, or undefined. */
+  #upSince: number | undefined;
+
+  constructor(redis: RedisConnection, laneId: string) {
+    this.#redis = redis;
+    this.#key = lane(laneId);
+    if (redis.status === "ready") this.#upSince = Date.now();
+    redis.on("ready", () => (this.#upSince = Date.now()));
+    redis.on("close", () => (this.#upSince = undefined));
+  }
+
+  /** How long Redis has been reachable without a break, ms. */
+  get upForMs(): number {
+    return this.#upSince === undefined ? 0 : Date.now() - this.#upSince;
+  }
+
+  /** Entries after `offset`, in order; waits up to `blockMs` (0: not at all) for the first. Rejects when Redis is away. */
+  async read(offset: string, count: number, blockMs: number): Promise<LaneEntry[]> {
+    const answer =
+      blockMs > 0
+        ? this.#redis.xreadBuffer("COUNT", count, "BLOCK", blockMs, "STREAMS", this.#key, offset)
+        : this.#redis.xreadBuffer("COUNT", count, "STREAMS", this.#key, offset);
+    // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
+    const entries = ((await this.#inTime(answer, blockMs)) as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? [];
+    return entries.map(([id, fields]) => ({ id: id.toString(), bytes: fieldOf(fields) }));
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  async #inTime<T>(answer: Promise<T>, blockMs: number): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#redis.disconnect(true);
+        reject(new Error("Redis does not answer"));
+      }, blockMs + ANSWER_TIMEOUT_MS);
+    });
+    // Whoever comes second has nobody waiting any more.
+    answer.catch(() => {});
+    try {
+      return await Promise.race([answer, tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** An entry without the field is no entry of ours: empty, it is set aside as damaged. */
+function fieldOf(fields: Buffer[]): Buffer {
+  for (let i = 0; i + 1 < fields.length; i += 2)
+    if (fields[i]?.toString() === ENTRY_FIELD) return fields[i + 1] as Buffer;
+  return Buffer.alloc(0);
+}

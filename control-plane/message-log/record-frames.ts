@@ -1,0 +1,41 @@
+import type { Sql } from "../database.ts";
+
+/** One frame as it travelled, either way. */
+export interface LoggedFrame {
+  stationId: string;
+  epoch: number;
+  seq: number;
+  /** Gateway clock. */
+  receivedAt: Date;
+  direction: "inbound" | "outbound";
+  /** It breaks its schema and was accepted all the same. */
+  flagged: boolean;
+  /** Null for answers, and for frames that could not be read. */
+  action: string | null;
+  messageId: string | null;
+  raw: string;
+  /** The reply frame we gave; null where it follows from the action. */
+  answer: string | null;
+}
+
+/** Appends frames to the log; a frame that is there already (a lane read again) is left alone. */
+export async function recordFrames(sql: Sql, frames: readonly LoggedFrame[]): Promise<void> {
+  if (frames.length === 0) return;
+  await sql.query(
+    `insert into message_log (station_id, epoch, received_at, seq, direction, flagged, action, message_id, raw, answer)
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::int[], $5::smallint[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[])
+     on conflict do nothing`,
+    [
+      frames.map((f) => f.stationId),
+      frames.map((f) => f.epoch),
+      frames.map((f) => f.receivedAt.toISOString()),
+      frames.map((f) => f.seq),
+      frames.map((f) => (f.direction === "inbound" ? 0 : 1)),
+      frames.map((f) => f.flagged),
+      frames.map((f) => f.action),
+      frames.map((f) => f.messageId),
+      frames.map((f) => f.raw),
+      frames.map((f) => f.answer),
+    ],
+  );
+}

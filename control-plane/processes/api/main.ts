@@ -1,0 +1,50 @@
+// The api process: REST for installers and operators. Several may run behind one address.
+import { readFileSync } from "node:fs";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { openOrm, openPool } from "../../database.ts";
+import { createInternalServer } from "../../health.ts";
+import { createLogger } from "../../logger.ts";
+import { connectRedis } from "../../redis-connection.ts";
+import { createShutdown, stopOnSignals } from "../../shutdown.ts";
+import { composeApi } from "./compose.ts";
+import { readConfig } from "./config.ts";
+import { ENTITIES } from "./entities.ts";
+
+const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const log = createLogger(config.logLevel, "api");
+// Half of the connections for domain code, half for the rest: neither can starve the other.
+const half = Math.ceil(config.postgresConnections / 2);
+const orm = await openOrm(config.databaseUrl, ENTITIES, half);
+const pool = openPool(config.databaseUrl, half, "dynamo api");
+const redis = connectRedis(config.redis, "commands", { connectionName: "api", log });
+const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "api", log });
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+const api = await composeApi(config, { orm, pool, redis, subscriber }, registry, log);
+
+// Redis is not among the checks: without it accounts, projects and registrations still work, and commands say why they do not.
+const internal = await createInternalServer({
+  port: config.internalPort,
+  host: config.internalHost,
+  checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  registry,
+});
+const port = await api.server.listen(config.port, config.host);
+await api.start();
+
+stopOnSignals(
+  createShutdown(
+    [
+      { name: "readiness", run: () => internal.markNotReady() },
+      { name: "http", run: () => api.server.close() },
+      { name: "commands and wake-ups", run: () => api.stop() },
+      { name: "redis", run: () => [redis, subscriber].forEach((connection) => connection.disconnect()) },
+      { name: "postgres", run: () => Promise.all([orm.close(), pool.end()]) },
+      { name: "internal server", run: () => internal.close() },
+    ],
+    config.shutdownDeadlineMs,
+    log,
+  ),
+);
+internal.markReady();
+log.info({ port, internalPort: internal.port }, "ready");

@@ -1,0 +1,125 @@
+import { createWriteStream } from "node:fs";
+import { once } from "node:events";
+import { finished } from "node:stream/promises";
+import type { Environment } from "@dynamo-csms/proto/environment";
+import { isOcppVersion, OCPP_VERSIONS, type OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import type pg from "pg";
+import { ConfigReader } from "../../config-reader.ts";
+import { inTransaction, openPool, sqlOn } from "../../database.ts";
+import { newId } from "../../ids.ts";
+import { createLogger } from "../../logger.ts";
+import { connectionReady, connectRedis } from "../../redis-connection.ts";
+import { newProvisioningPassword, verifierOf } from "../../stations/provisioning-password.ts";
+import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
+import { CliMistake, required } from "./cli-mistake.ts";
+import { findOrganization } from "./organization.ts";
+
+interface Flags {
+  count?: string | undefined;
+  ocpp?: string | undefined;
+  out?: string | undefined;
+  accepted?: boolean | undefined;
+  org?: string | undefined;
+  project?: string | undefined;
+}
+
+/** Stations per transaction, and per round of writing the registry. */
+const BATCH = 1_000;
+
+interface Made {
+  chargePointId: string;
+  password: string;
+}
+
+/**
+ * Registers many charge points at once, for load tests and migrations, and writes their credentials as CSV. A batch is in
+ * Postgres and in the registry of the gateways before its lines are written: each line is a station that can connect.
+ */
+export async function generateChargePoints(
+  flags: Flags,
+  env: Environment,
+  readFile: (path: string) => string,
+): Promise<void> {
+  const count = Number(required(flags.count, "count"));
+  if (!Number.isInteger(count) || count < 1 || count > 10_000_000)
+    throw new CliMistake("--count: want an integer from 1 to 10000000");
+  const version = required(flags.ocpp, "ocpp");
+  if (!isOcppVersion(version)) throw new CliMistake(`--ocpp: want one of ${OCPP_VERSIONS.join(", ")}`);
+  const out = required(flags.out, "out");
+
+  const read = new ConfigReader(env, readFile);
+  const config = read.finish({
+    ...read.shared(),
+    peppers: read.peppers(),
+    heartbeatIntervalSeconds: read.integer("HEARTBEAT_INTERVAL_SECONDS", 300, 1, 86_400),
+  });
+  const log = createLogger("warn", "cli");
+  const pool = openPool(config.databaseUrl, 4, "dynamo cli");
+  const redis = connectRedis(config.redis, "commands", { connectionName: "cli", log });
+  try {
+    await connectionReady(redis);
+    const orgId = await findOrganization(sqlOn(pool), flags.org);
+    const registry = { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds, limit: BATCH };
+    const csv = createWriteStream(out, { mode: 0o600 });
+    await once(csv, "open");
+    csv.write("charge_point_id,password\n");
+    for (let left = count; left > 0; left -= BATCH) {
+      const made = Array.from({ length: Math.min(left, BATCH) }, (): Made => ({
+        chargePointId: newId("cp"),
+        password: newProvisioningPassword(),
+      }));
+      await insertStations(pool, made, {
+        orgId,
+        projectId: flags.project ?? null,
+        version,
+        accepted: flags.accepted === true,
+        peppers: config.peppers,
+      });
+      while ((await relayRegistryOutbox(registry)) > 0);
+      if (!csv.write(made.map(({ chargePointId, password }) => `${chargePointId},${password}\n`).join("")))
+        await once(csv, "drain");
+    }
+    csv.end();
+    await finished(csv);
+    console.error(`${count} charge points registered, credentials in ${out}`);
+  } finally {
+    redis.disconnect();
+    await pool.end();
+  }
+}
+
+interface Kind {
+  orgId: string;
+  projectId: string | null;
+  version: OcppVersion;
+  accepted: boolean;
+  peppers: Parameters<typeof verifierOf>[1];
+}
+
+/** One batch: three statements, whatever its size. The outbox makes sure that the registry hears of it, also after a crash. */
+async function insertStations(
+  pool: pg.Pool,
+  made: readonly Made[],
+  { orgId, projectId, version, accepted, peppers }: Kind,
+): Promise<void> {
+  const verifiers = made.map(({ password }) => verifierOf(password, peppers));
+  await inTransaction(pool, async (sql) => {
+    const rows = await sql.query<{ id: string; charge_point_id: string }>(
+      `insert into stations (charge_point_id, identity, identity_spelling, org_id, project_id, serial_number, vendor, model, ocpp_version, connector_count, registration, registry_rev)
+       select id, id, id, $2, $3, id, 'Generated', 'Generated', $4, 1, $5, (extract(epoch from clock_timestamp()) * 1000)::bigint
+       from unnest($1::text[]) as id returning id::text as id, charge_point_id`,
+      [made.map(({ chargePointId }) => chargePointId), orgId, projectId, version, accepted ? "accepted" : "unknown"],
+    );
+    const stationIds = new Map(rows.map((row) => [row.charge_point_id, row.id]));
+    await sql.query(
+      `insert into station_verifiers (station_id, slot, digest, pepper_id, encoding)
+       select station_id, 'current', digest, pepper_id, 'literal' from unnest($1::bigint[], $2::bytea[], $3::text[]) as v (station_id, digest, pepper_id)`,
+      [
+        made.map(({ chargePointId }) => stationIds.get(chargePointId)),
+        verifiers.map(({ digest }) => digest),
+        verifiers.map(({ pepperId }) => pepperId),
+      ],
+    );
+    await sql.query(`insert into registry_outbox (station_id) select unnest($1::bigint[])`, [[...stationIds.values()]]);
+  });
+}

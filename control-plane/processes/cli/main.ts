@@ -1,0 +1,60 @@
+// The command line: what an administrator does without the REST API. Results go to stdout, the rest to stderr.
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { bootstrap } from "./bootstrap.ts";
+import { CliMistake } from "./cli-mistake.ts";
+import { createKey } from "./create-key.ts";
+import { generateChargePoints } from "./generate-charge-points.ts";
+
+const USAGE = `Usage:
+  cli bootstrap --name NAME --contact-email ADDRESS
+      Makes the first organisation and its API key, and prints {"org_id","api_key"}.
+      When there is an organisation already it prints {"org_id"} alone.
+  cli api-keys create --name NAME [--org ORG_ID] [--scopes a,b] [--expires-at TIME]
+      Makes an API key (all scopes by default) and prints {"id","org_id","api_key"}.
+  cli charge-points generate --count N --ocpp 1.6|2.0.1|2.1 --out FILE [--accepted] [--org ORG_ID] [--project PROJECT_ID]
+      Registers N charge points and writes "charge_point_id,password" lines to FILE.
+      With --accepted their registration is accepted already, as if they had booted before.
+The organisation may be left out while there is only one.`;
+
+const options = {
+  name: { type: "string" },
+  "contact-email": { type: "string" },
+  org: { type: "string" },
+  project: { type: "string" },
+  scopes: { type: "string" },
+  "expires-at": { type: "string" },
+  count: { type: "string" },
+  ocpp: { type: "string" },
+  out: { type: "string" },
+  accepted: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+const COMMANDS: Record<
+  string,
+  (flags: CliFlags, env: NodeJS.ProcessEnv, readFile: (path: string) => string) => Promise<void>
+> = {
+  bootstrap,
+  "api-keys create": createKey,
+  "charge-points generate": generateChargePoints,
+};
+
+export type CliFlags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
+
+try {
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const command = COMMANDS[positionals.join(" ")];
+  if (values.help || command === undefined) {
+    console.error(USAGE);
+    process.exitCode = values.help ? 0 : 2;
+  } else {
+    await command(values, process.env, (path) => readFileSync(path, "utf8"));
+  }
+} catch (fault) {
+  // What the caller can put right is said in one line; a fault of ours with its stack.
+  const isMistake =
+    fault instanceof CliMistake || (fault as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
+  console.error(isMistake ? (fault as Error).message : fault);
+  process.exitCode = isMistake ? 2 : 1;
+}

@@ -1,0 +1,60 @@
+// The decisions process: what gateways cannot answer by themselves, over gRPC. Several may run.
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { openPool } from "../../database.ts";
+import { BoundedWork } from "../../decisions/bounded-work.ts";
+import { createDecisionsMetrics } from "../../decisions/decisions-metrics.ts";
+import { createDecisionsServer } from "../../decisions/decisions-server.ts";
+import { createInternalServer } from "../../health.ts";
+import { createLogger } from "../../logger.ts";
+import { connectionReady, connectRedis } from "../../redis-connection.ts";
+import { createShutdown, stopOnSignals } from "../../shutdown.ts";
+import { readConfig } from "./config.ts";
+
+const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const log = createLogger(config.logLevel, "decisions");
+const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo decisions");
+const redis = connectRedis(config.redis, "commands", { connectionName: "decisions", log });
+
+// As many at once as there are connections; the rest waits in order, about a second's worth.
+const work = new BoundedWork({ concurrency: config.postgresConnections, waiting: 2_000 });
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+const server = createDecisionsServer({
+  pool,
+  redis,
+  work,
+  heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
+  authCacheSeconds: config.authCacheSeconds,
+  ...(config.tls === undefined ? {} : { tls: config.tls }),
+  metrics: createDecisionsMetrics(registry, () => work.size),
+  log,
+});
+
+// Redis is not among the checks: without it decisions are made all the same, and the outbox writes the registry later.
+const internal = await createInternalServer({
+  port: config.internalPort,
+  host: config.internalHost,
+  checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  registry,
+});
+// A Redis that is away is not waited for longer: decisions are made without it.
+await Promise.race([connectionReady(redis), sleep(2_000)]);
+const port = await server.listen(`${config.host}:${config.port}`);
+
+stopOnSignals(
+  createShutdown(
+    [
+      { name: "readiness", run: () => internal.markNotReady() },
+      { name: "decisions", run: () => server.stop() },
+      { name: "redis", run: () => redis.disconnect() },
+      { name: "postgres", run: () => pool.end() },
+      { name: "internal server", run: () => internal.close() },
+    ],
+    config.shutdownDeadlineMs,
+    log,
+  ),
+);
+internal.markReady();
+log.info({ port, internalPort: internal.port }, "ready");

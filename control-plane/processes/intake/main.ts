@@ -1,0 +1,75 @@
+// The intake process: lanes in Redis → Postgres. Several may run; each lane is drained by one of them at a time.
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { openPool, sqlOn } from "../../database.ts";
+import { createInternalServer } from "../../health.ts";
+import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
+import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
+import { createLogger } from "../../logger.ts";
+import { connectionReady, connectRedis, redisAnswers } from "../../redis-connection.ts";
+import { createShutdown, stopOnSignals } from "../../shutdown.ts";
+import { createMeterShapes } from "../../transactions/record-meter-values.ts";
+import { readConfig } from "./config.ts";
+
+const config = readConfig(process.env, {
+  readFile: (path) => readFileSync(path, "utf8"),
+  holder: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
+});
+const log = createLogger(config.logLevel, "intake");
+const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo intake");
+// Apart from the batches' pool: a batch that waited for a second connection of its own pool could wait for ever.
+const shapesPool = openPool(config.databaseUrl, 2, "dynamo intake shapes");
+const redis = connectRedis(config.redis, "commands", { connectionName: "intake", log });
+
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+let lanes: LaneSupervisor | undefined;
+const metrics = createIntakeMetrics(registry, () => lanes?.lagsMs() ?? []);
+lanes = createLaneSupervisor({
+  pool,
+  redis,
+  openReader: () => connectRedis(config.redis, "blocking", { connectionName: "intake", log }),
+  shapes: createMeterShapes(sqlOn(shapesPool)),
+  settings: { logHeartbeats: config.logHeartbeats },
+  holder: config.holder,
+  replayWindowMs: config.replayWindowMs,
+  lingerMs: config.lingerMs,
+  metrics,
+  log,
+});
+const supervisor = lanes;
+
+const internal = await createInternalServer({
+  port: config.internalPort,
+  host: config.internalHost,
+  checks: {
+    redis: () => redisAnswers(redis),
+    postgres: async () => (await pool.query("select 1")).rowCount === 1,
+    lanes: async () => supervisor.healthy(),
+  },
+  registry,
+});
+
+stopOnSignals(
+  createShutdown(
+    [
+      { name: "readiness", run: () => internal.markNotReady() },
+      // The batches in hand are committed, and the lanes are free for others.
+      { name: "lanes", run: () => supervisor.stop() },
+      { name: "redis", run: () => redis.disconnect() },
+      { name: "postgres", run: () => Promise.all([pool.end(), shapesPool.end()]) },
+      { name: "internal server", run: () => internal.close() },
+    ],
+    config.shutdownDeadlineMs,
+    log,
+  ),
+);
+
+// A Redis that is away is not waited for here: /readyz says so, and the supervisor goes on trying.
+await Promise.race([connectionReady(redis), sleep(2_000)]);
+supervisor.start();
+internal.markReady();
+log.info({ port: internal.port, internalPort: internal.port }, "ready");

@@ -1,0 +1,46 @@
+import type { Environment } from "@dynamo-csms/proto/environment";
+import { type CommissioningSettings, readCommissioningSettings } from "../../commissioning/commissioning-settings.ts";
+import { ConfigReader, type SharedConfig } from "../../config-reader.ts";
+import { parseMailFrom, type Sender } from "../../mail/mail-address.ts";
+import type { TargetRules } from "../../webhooks/guarded-fetch.ts";
+import { readTargetRules } from "../../webhooks/target-rules-config.ts";
+
+export interface JobsConfig extends SharedConfig {
+  heartbeatIntervalSeconds: number;
+  commissioning: CommissioningSettings;
+  smtpUrl: string;
+  mailFrom: Sender;
+  webhookTargets: TargetRules;
+  /** Frames and meter readings older than this go. */
+  messageLogDays: number;
+  meterValuesDays: number;
+  postgresConnections: number;
+  /** How often rows are looked for that Redis forgot, and the periodic sweeps run. */
+  sweepMs: number;
+}
+
+/** Reads the environment once. Throws BadConfiguration with every mistake. */
+export function readConfig(env: Environment, readFile: (path: string) => string): Readonly<JobsConfig> {
+  const read = new ConfigReader(env, readFile);
+  const shared = read.shared();
+  const heartbeatIntervalSeconds = read.integer("HEARTBEAT_INTERVAL_SECONDS", 300, 1, 86_400);
+  return read.finish({
+    ...shared,
+    heartbeatIntervalSeconds,
+    commissioning: readCommissioningSettings(read, heartbeatIntervalSeconds),
+    smtpUrl: read.url("SMTP_URL", ["smtp:", "smtps:"]),
+    mailFrom: readMailFrom(read, shared.production),
+    webhookTargets: readTargetRules(read, shared.production),
+    messageLogDays: read.integer("MESSAGE_LOG_DAYS", 90, 1, 3_650),
+    meterValuesDays: read.integer("METER_VALUES_DAYS", 1_095, 1, 36_500),
+    postgresConnections: read.integer("JOBS_POSTGRES_CONNECTIONS", 20, 4, 200),
+    sweepMs: read.durationMs("JOBS_SWEEP", 1_000, 100, 60_000),
+  });
+}
+
+/** Outside production nobody checks who sends: the sink takes everything. */
+function readMailFrom(read: ConfigReader, production: boolean): Sender {
+  if (!production && read.optional("MAIL_FROM") === undefined)
+    return { name: "Dynamo CSMS", address: "no-reply@localhost" };
+  return read.required("MAIL_FROM", "`Name <address>`", parseMailFrom);
+}

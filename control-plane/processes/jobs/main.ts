@@ -1,0 +1,148 @@
+// The jobs process: commissioning, webhooks, mail and the periodic sweeps. Postgres holds the work, BullMQ wakes it. Several may run.
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
+import { createNodeChannel } from "../../commands/node-channel.ts";
+import { resolveOwner } from "../../commands/resolve-owner.ts";
+import { createCommandSender } from "../../commands/send-command.ts";
+import { endOverdueCommands } from "../../commands/sweep-deadlines.ts";
+import { createCommissioningWork } from "../../commissioning/commissioning-work.ts";
+import { openPool, sqlOn } from "../../database.ts";
+import { createInternalServer } from "../../health.ts";
+import { forgetExpiredRows } from "../../http/forget-expired-rows.ts";
+import { createJobMetrics } from "../../jobs/job-metrics.ts";
+import { createJobRunner } from "../../jobs/job-runner.ts";
+import { createPeriodicSweeps } from "../../jobs/periodic-sweeps.ts";
+import { createWakeUps } from "../../jobs/wake-ups.ts";
+import { createLogger } from "../../logger.ts";
+import { createMailMetrics } from "../../mail/mail-metrics.ts";
+import { createMailWork } from "../../mail/send-mail.ts";
+import { openSmtp } from "../../mail/smtp-transport.ts";
+import { connectRedis, redisAnswers } from "../../redis-connection.ts";
+import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
+import { createShutdown, stopOnSignals } from "../../shutdown.ts";
+import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
+import { tellDueDisconnects } from "../../stations/tell-disconnects.ts";
+import { createDeliveryWork } from "../../webhooks/deliver-event.ts";
+import { createFanOutWork } from "../../webhooks/fan-out.ts";
+import { forgetOldEvents } from "../../webhooks/forget-events.ts";
+import { createGuardedFetch } from "../../webhooks/guarded-fetch.ts";
+import { createWebhookMetrics } from "../../webhooks/webhook-metrics.ts";
+import { readConfig } from "./config.ts";
+
+/** Rows per sweep: each is one short transaction. */
+const BATCH = 200;
+const MINUTE_MS = 60_000;
+const CATCH_UP_MS = 15_000;
+
+const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const { secretsKey } = config;
+const log = createLogger(config.logLevel, "jobs");
+const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo jobs");
+// Each sweep holds a connection for as long as it has its lock: apart, so that they can take none from the work.
+const sweepPool = openPool(config.databaseUrl, 6, "dynamo jobs sweeps");
+const sql = sqlOn(pool);
+const redis = connectRedis(config.redis, "commands", { connectionName: "jobs", log });
+const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "jobs", log });
+const workerRedis = connectRedis(config.redis, "blocking", { connectionName: "jobs", log });
+
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+const metrics = createJobMetrics(registry);
+
+const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
+const channel = createNodeChannel({ askerId: `jobs-${randomUUID()}`, redis, subscriber, log });
+const sender = createCommandSender({ sql, channel, resolveOwner: ownerOf, secretsKey, timing: DELIVERY_TIMING, log });
+const wakeUps = createWakeUps({ redis, prefix: BULL_PREFIX, log });
+const guardedFetch = createGuardedFetch(config.webhookTargets);
+const smtp = openSmtp(config.smtpUrl);
+
+const runner = createJobRunner({
+  works: [
+    createCommissioningWork({ pool, resolveOwner: ownerOf, sender, wakeUps, settings: config.commissioning, log }),
+    createFanOutWork({ pool, wakeUps }),
+    createDeliveryWork({ pool, secretsKey, guardedFetch, wakeUps, log, metrics: createWebhookMetrics(registry) }),
+    createMailWork({
+      pool,
+      secretsKey,
+      transport: smtp,
+      from: config.mailFrom,
+      log,
+      metrics: createMailMetrics(registry),
+    }),
+  ],
+  wakeUps,
+  redis: workerRedis,
+  prefix: BULL_PREFIX,
+  sweepMs: config.sweepMs,
+  metrics,
+  log,
+});
+
+const { sweepMs, heartbeatIntervalSeconds } = config;
+const startedAtMs = Date.now();
+/** After an outage of the whole control plane the lanes may hold outcomes that the intake is still to file. */
+const endOverdue = async () => {
+  if (Date.now() - startedAtMs > CATCH_UP_MS) await endOverdueCommands(sql, BATCH);
+};
+const partitioned: PartitionedTable[] = [
+  { table: "message_log", column: "received_at", span: "day", keepDays: config.messageLogDays },
+  { table: "meter_values", column: "sampled_at", span: "month", keepDays: config.meterValuesDays },
+];
+const sweeps = createPeriodicSweeps({
+  pool: sweepPool,
+  sweeps: [
+    {
+      name: "registry outbox",
+      everyMs: sweepMs,
+      run: () => relayRegistryOutbox({ pool, redis, heartbeatIntervalSeconds, limit: BATCH }),
+    },
+    { name: "disconnects", everyMs: sweepMs, run: () => tellDueDisconnects({ pool, limit: BATCH }) },
+    { name: "command deadlines", everyMs: sweepMs, run: endOverdue },
+    { name: "expired rows", everyMs: 10 * MINUTE_MS, run: () => forgetExpiredRows(sql) },
+    { name: "partitions", everyMs: 10 * MINUTE_MS, run: () => keepPartitions(pool, partitioned, new Date()) },
+    { name: "old events", everyMs: MINUTE_MS, run: () => forgetOldEvents({ pool, limit: 10 * BATCH }) },
+  ],
+  metrics,
+  log,
+});
+
+const internal = await createInternalServer({
+  port: config.internalPort,
+  host: config.internalHost,
+  checks: { redis: () => redisAnswers(redis), postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  registry,
+});
+
+stopOnSignals(
+  createShutdown(
+    [
+      { name: "readiness", run: async () => internal.markNotReady() },
+      // No further work is taken and what is at work ends; commands under way are left to the lanes and to other processes.
+      { name: "work", run: () => runner.stop() },
+      { name: "sweeps", run: () => sweeps.stop() },
+      { name: "commands", run: () => sender.stop() },
+      { name: "wake-ups", run: () => wakeUps.close() },
+      { name: "reports", run: () => channel.stop() },
+      { name: "smtp", run: async () => smtp.close() },
+      { name: "webhook client", run: () => guardedFetch.close() },
+      {
+        name: "redis",
+        run: async () => [redis, subscriber, workerRedis].forEach((connection) => connection.disconnect()),
+      },
+      { name: "postgres", run: async () => void (await Promise.all([pool.end(), sweepPool.end()])) },
+      { name: "internal server", run: () => internal.close() },
+    ],
+    config.shutdownDeadlineMs,
+    log,
+  ),
+);
+
+await channel.start();
+runner.start();
+sweeps.start();
+internal.markReady();
+log.info({ port: internal.port, internalPort: internal.port }, "ready");

@@ -1,0 +1,178 @@
+import { type CloseMessage, COMMAND_FORMAT, encodeNodeMessage } from "@dynamo-csms/proto/command-message";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import { nodeCommands, stationOwner, stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import {
+  type CredentialEncoding,
+  encodeStationRecord,
+  type Registration,
+  type StationRecord,
+} from "@dynamo-csms/proto/station-record";
+import type { Cluster, Redis } from "ioredis";
+import type pg from "pg";
+import { type Sql, sqlOn } from "../database.ts";
+
+export interface RegistryDeps {
+  pool: pg.Pool;
+  redis: Redis | Cluster;
+  /** Told in BootNotification answers, also by a gateway that cannot ask us. */
+  heartbeatIntervalSeconds: number;
+}
+
+/** A station's record, with the row it was made from and the outbox entry (if any) that writing it settles. */
+export interface RegistryEntry {
+  stationId: string;
+  identity: StationIdentity;
+  record: StationRecord;
+  /** `requested_at` as text: a Date would cut the microseconds off that tell two requests apart. */
+  outboxRequestedAt: string | null;
+}
+
+interface RegistryRow {
+  id: string;
+  identity: StationIdentity;
+  identity_spelling: string;
+  charge_point_id: string;
+  org_id: string;
+  ocpp_version: OcppVersion;
+  security_profile: 1 | 2 | 3;
+  registration: Registration;
+  registry_rev: string;
+  retired: boolean;
+  requested_at: string | null;
+  verifiers: { slot: string; digest: string; pepper_id: string; encoding: CredentialEncoding }[];
+}
+
+// One statement, so one snapshot: a revision always stands for the verifiers that were committed with it.
+const READ = `
+select s.id::text as id, s.identity, s.identity_spelling, s.charge_point_id, s.org_id, s.ocpp_version, s.security_profile,
+       s.registration, s.registry_rev::text as registry_rev, s.retired_at is not null as retired, o.requested_at::text as requested_at,
+       coalesce((select json_agg(json_build_object('slot', v.slot, 'digest', encode(v.digest, 'base64'),
+                                                   'pepper_id', v.pepper_id, 'encoding', v.encoding) order by v.slot)
+                 from station_verifiers v where v.station_id = s.id), '[]') as verifiers
+from stations s left join registry_outbox o on o.station_id = s.id`;
+
+/**
+ * Asks for the station's record in Redis to be written anew. Call it in the transaction that changes what admission needs
+ * (verifiers, registration, versions, profile, retirement): the request commits or falls with the change.
+ * After the commit `writeRegistryNow` saves the wait for the relay.
+ */
+export async function requestRegistryWrite(sql: Sql, stationId: string | number): Promise<void> {
+  // Not simply + 1: after a restore of an older Postgres, Redis would keep the higher revision for ever.
+  await sql.query(
+    `update stations set registry_rev = greatest(registry_rev + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint) where id = $1`,
+    [stationId],
+  );
+  await sql.query(
+    `insert into registry_outbox (station_id, requested_at) values ($1, clock_timestamp())
+     on conflict (station_id) do update set requested_at = excluded.requested_at`,
+    [stationId],
+  );
+}
+
+/** The records of these stations as Postgres has them; stations that do not exist are left out. */
+export async function readRegistry(
+  sql: Sql,
+  stationIds: readonly (string | number)[],
+  heartbeatIntervalSeconds: number,
+): Promise<RegistryEntry[]> {
+  const rows = await sql.query<RegistryRow>(`${READ} where s.id = any($1::bigint[])`, [stationIds.map(String)]);
+  return rows.map((row) => toEntry(row, heartbeatIntervalSeconds));
+}
+
+/** The record of the station with this identity, or undefined: there is no such station. */
+export async function findRegistryEntry(
+  sql: Sql,
+  identity: string,
+  heartbeatIntervalSeconds: number,
+): Promise<RegistryEntry | undefined> {
+  const [row] = await sql.query<RegistryRow>(`${READ} where s.identity = $1`, [identity]);
+  return row === undefined ? undefined : toEntry(row, heartbeatIntervalSeconds);
+}
+
+// An equal revision is written too: it is the same content, or the heartbeat interval of a new configuration.
+const WRITE = `
+redis.call('DEL', KEYS[2])
+local stored = redis.call('HGET', KEYS[1], 'rev')
+if stored and tonumber(stored) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'rev', ARGV[1], 'record', ARGV[2])
+return 1`;
+
+/** Writes one record unless Redis has a newer one, and lifts the gateways' "no such station". Rejects when Redis is away. */
+export async function writeRegistryEntry(redis: Redis | Cluster, entry: RegistryEntry): Promise<void> {
+  const { identity, record } = entry;
+  await redis.eval(
+    WRITE,
+    2,
+    stationRecord(identity),
+    unknownStation(identity),
+    String(record.rev),
+    encodeStationRecord(record),
+  );
+}
+
+/** Forgets the outbox requests that these entries settle; one that was made anew meanwhile stays. */
+export async function settleOutbox(sql: Sql, entries: readonly RegistryEntry[]): Promise<void> {
+  const settled = entries.filter((entry) => entry.outboxRequestedAt !== null);
+  if (settled.length === 0) return;
+  await sql.query(
+    `delete from registry_outbox o using unnest($1::bigint[], $2::text[]) as done(station_id, requested_at)
+     where o.station_id = done.station_id and o.requested_at = done.requested_at::timestamptz`,
+    [settled.map((entry) => entry.stationId), settled.map((entry) => entry.outboxRequestedAt)],
+  );
+}
+
+/**
+ * Writes the station's record to Redis now; call it after the commit of what asked for it. Never rejects:
+ * false means that Redis or Postgres did not answer, and the outbox relay will do it.
+ */
+export async function writeRegistryNow(deps: RegistryDeps, stationId: string | number): Promise<boolean> {
+  try {
+    const sql = sqlOn(deps.pool);
+    const entries = await readRegistry(sql, [stationId], deps.heartbeatIntervalSeconds);
+    for (const entry of entries) await writeRegistryEntry(deps.redis, entry);
+    await settleOutbox(sql, entries);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Tells the node that holds the station's socket to close it, because its access was revoked. Best effort: false when
+ * nobody holds it or the node did not hear (a dead node's sockets are gone with it). Rejects when Redis is away.
+ */
+export async function publishClose(redis: Redis | Cluster, identity: StationIdentity): Promise<boolean> {
+  const [nodeId, epoch] = await redis.hmget(stationOwner(identity), "node", "epoch");
+  if (!nodeId || !epoch) return false;
+  const message: CloseMessage = {
+    v: COMMAND_FORMAT,
+    kind: "close",
+    identity,
+    belowEpoch: Number(epoch) + 1,
+    reason: "revoked",
+  };
+  return Number(await redis.spublish(nodeCommands(nodeId), encodeNodeMessage(message))) > 0;
+}
+
+function toEntry(row: RegistryRow, heartbeatIntervalSeconds: number): RegistryEntry {
+  const record: StationRecord = {
+    v: 1,
+    rev: Number(row.registry_rev),
+    orgId: row.org_id,
+    chargePointId: row.charge_point_id,
+    identitySpelling: row.identity_spelling,
+    // Postgres breaks base64 into lines. The slots sort "current" before "pending".
+    verifiers: row.verifiers.map((v) => ({
+      digest: v.digest.replaceAll("\n", ""),
+      pepperId: v.pepper_id,
+      encoding: v.encoding,
+    })),
+    ocppVersions: [row.ocpp_version],
+    securityProfile: row.security_profile,
+    registration: row.registration,
+    heartbeatIntervalSeconds,
+    retired: row.retired,
+  };
+  return { stationId: row.id, identity: row.identity, record, outboxRequestedAt: row.requested_at };
+}

@@ -1,0 +1,249 @@
+import { nodeLease, stationOwner, stationRecord } from "@dynamo-csms/proto/redis-keys";
+import { passwordMatches } from "@dynamo-csms/proto/station-password";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { newId } from "../ids.ts";
+import { type ApiWorld, startApiWorld } from "./api-world.ts";
+
+let world: ApiWorld;
+beforeAll(async () => {
+  world = await startApiWorld();
+});
+afterAll(() => world.close());
+
+const UNIT = {
+  serial_number: "SN-ABX-20240501-007",
+  model: "Alpitronic HYC300",
+  vendor: "Alpitronic",
+  ocpp_version: "2.0.1",
+  max_power_kw: 300,
+  connector_count: 2,
+  location: { latitude: 51.5074, longitude: -0.1278, description: "Bay 4, Level P1" },
+};
+
+async function scene() {
+  const { key, orgId } = await world.organization();
+  const installer = await world.installer();
+  const projectId = await world.project(key, installer.installerId);
+  const register = (overrides: object = {}) =>
+    world.ask("POST", "/api/v1/installer/charge-points", {
+      as: installer.token,
+      body: { project_id: projectId, ...UNIT, ...overrides },
+    });
+  return { key, orgId, ...installer, projectId, register };
+}
+
+const recordOf = async (chargePointId: string) => {
+  const text = await world.redis.hget(stationRecord(chargePointId as StationIdentity), "record");
+  return text === null ? undefined : decodeStationRecord(text);
+};
+
+test("registering answers as the quickstart says, and the gateways know the unit", async () => {
+  const { register, orgId } = await scene();
+  const { status, body, headers } = await register();
+  expect([status, body]).toEqual([
+    201,
+    {
+      charge_point_id: expect.stringMatching(/^cp_[0-9a-hjkmnp-tv-z]{12}$/),
+      ocpp_endpoint: `wss://ocpp.dynamo-csms.com/ocpp/2.0.1/${body.charge_point_id}`,
+      status: "registered",
+      provisioning_password: expect.stringMatching(/^[A-Za-z0-9]{20}$/),
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    },
+  ]);
+  expect(headers.get("cache-control")).toBe("no-store");
+  const record = await recordOf(body.charge_point_id);
+  expect(record).toMatchObject({
+    orgId,
+    chargePointId: body.charge_point_id,
+    ocppVersions: ["2.0.1"],
+    registration: "unknown",
+  });
+  expect(passwordMatches(Buffer.from(body.provisioning_password), record?.verifiers ?? [], world.config.peppers)).toBe(
+    true,
+  );
+  expect(
+    await world.sql.query(
+      "select 1 from registry_outbox o join stations s on s.id = o.station_id where s.charge_point_id = $1",
+      [body.charge_point_id],
+    ),
+  ).toEqual([]);
+});
+
+test.each(["1.6", "2.0.1", "2.1"])("units speak OCPP %s", async (version) => {
+  const { register } = await scene();
+  const { body } = await register({ ocpp_version: version });
+  expect(body.ocpp_endpoint).toBe(`wss://ocpp.dynamo-csms.com/ocpp/${version}/${body.charge_point_id}`);
+});
+
+test("the same serial number in the same project is one unit, and is named", async () => {
+  const { register } = await scene();
+  const [first, second] = await Promise.all([register(), register()]);
+  const [made, refused] = first.status === 201 ? [first, second] : [second, first];
+  expect(made.status).toBe(201);
+  expect(refused).toMatchObject({
+    status: 409,
+    body: { code: "duplicate_serial_number", charge_point_id: made.body.charge_point_id },
+  });
+  expect((await register({ serial_number: "SN-2" })).status).toBe(201);
+});
+
+test("only a project one is assigned to takes units, and only until it is handed over", async () => {
+  const { register, projectId } = await scene();
+  const other = await scene();
+  for (const project_id of [other.projectId, "proj_000000000000", "x"])
+    expect(await register({ project_id })).toMatchObject({ status: 404, body: { code: "project_not_found" } });
+  await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
+    projectId,
+  ]);
+  expect(await register({ serial_number: "SN-9" })).toMatchObject({
+    status: 409,
+    body: { code: "project_handed_over" },
+  });
+});
+
+test("a unit shows its connection, its connectors and whether it is online", async () => {
+  const { register, token, key, projectId } = await scene();
+  const { body: registered } = await register();
+  const id = registered.charge_point_id;
+  const mine = () => world.ask("GET", `/api/v1/installer/charge-points/${id}`, { as: token });
+  expect((await mine()).body).toMatchObject({
+    charge_point_id: id,
+    project_id: projectId,
+    ...UNIT,
+    status: "registered",
+    online: false,
+    last_seen_at: null,
+    connection: null,
+    connectors: [],
+  });
+
+  const [station] = await world.sql.query<{ id: string }>(
+    "select id::text as id from stations where charge_point_id = $1",
+    [id],
+  );
+  const node = `gw-${newId("evt")}`;
+  await world.sql.query(
+    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at) values ($1, 5, 0, $2, '192.0.2.7', '2.0.1', '{trailing-slash}', '2026-05-01T10:30:00Z')`,
+    [station?.id, node],
+  );
+  await world.sql.query(`insert into station_seen (station_id, last_seen_at) values ($1, '2026-05-01T10:31:00Z')`, [
+    station?.id,
+  ]);
+  await world.sql.query(
+    `insert into connector_status (station_id, evse_id, connector_id, status, received_at, epoch, seq) values ($1, 1, 1, 'Available', '2026-05-01T10:31:00Z', 5, 2)`,
+    [station?.id],
+  );
+  await world.redis.hset(stationOwner(id as StationIdentity), { node, epoch: 5 });
+  expect((await mine()).body.online).toBe(false); // the node's lease does not stand
+  await world.redis.set(nodeLease(node), "{}", "PX", 60_000);
+
+  const shown = await mine();
+  expect(shown.body).toMatchObject({
+    online: true,
+    last_seen_at: "2026-05-01T10:31:00.000Z",
+    connection: {
+      remote_address: "192.0.2.7",
+      ocpp_version: "2.0.1",
+      notes: ["trailing-slash"],
+      opened_at: "2026-05-01T10:30:00.000Z",
+      closed_at: null,
+    },
+    connectors: [{ evse_id: 1, connector_id: 1, status: "Available" }],
+  });
+  expect((await world.ask("GET", `/api/v1/charge-points/${id}`, { as: key })).body).toEqual(shown.body);
+  const listed = (await world.ask("GET", `/api/v1/installer/projects/${projectId}/charge-points`, { as: token })).body
+    .charge_points;
+  expect(listed).toMatchObject([{ charge_point_id: id, online: true }]);
+  expect(
+    (
+      await world.ask(
+        "GET",
+        "/api/v1/charge-points?online=true&vendor=alpitronic&q=hyc&ocpp_version=2.0.1&status=registered",
+        { as: key },
+      )
+    ).body.charge_points,
+  ).toEqual(listed);
+  expect((await world.ask("GET", "/api/v1/charge-points?online=false", { as: key })).body.charge_points).toEqual([]);
+});
+
+test("a rotated password replaces the old one at the gateways at once", async () => {
+  const { register, token, projectId } = await scene();
+  const { body: registered } = await register();
+  const path = `/api/v1/installer/charge-points/${registered.charge_point_id}/rotate-password`;
+  const rotated = await world.ask("POST", path, { as: token });
+  expect(rotated).toMatchObject({ status: 200, body: { charge_point_id: registered.charge_point_id } });
+  const verifiers = (await recordOf(registered.charge_point_id))?.verifiers ?? [];
+  const works = (password: string) => passwordMatches(Buffer.from(password), verifiers, world.config.peppers);
+  expect([works(registered.provisioning_password), works(rotated.body.provisioning_password)]).toEqual([false, true]);
+  await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
+    projectId,
+  ]);
+  expect(await world.ask("POST", path, { as: token })).toMatchObject({
+    status: 409,
+    body: { code: "project_handed_over" },
+  });
+});
+
+test("what was registered can be corrected; another OCPP version reaches the gateways", async () => {
+  const { register, token, projectId } = await scene();
+  const [first, second] = [await register(), await register({ serial_number: "SN-2" })];
+  const path = `/api/v1/installer/charge-points/${first.body.charge_point_id}`;
+  const patch = (body: object) => world.ask("PATCH", path, { as: token, body });
+  expect(await patch({ ocpp_version: "1.6", connector_count: 3, max_power_kw: 22.5, location: null })).toMatchObject({
+    status: 200,
+    body: {
+      ocpp_version: "1.6",
+      connector_count: 3,
+      max_power_kw: 22.5,
+      location: null,
+      serial_number: UNIT.serial_number,
+      ocpp_endpoint: expect.stringContaining("/ocpp/1.6/"),
+    },
+  });
+  expect((await recordOf(first.body.charge_point_id))?.ocppVersions).toEqual(["1.6"]);
+  expect(second.status).toBe(201);
+  expect(await patch({ serial_number: "SN-2" })).toMatchObject({
+    status: 409,
+    body: { code: "duplicate_serial_number" },
+  });
+  await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
+    projectId,
+  ]);
+  expect(await patch({ connector_count: 1 })).toMatchObject({ status: 409, body: { code: "project_handed_over" } });
+});
+
+test("the message log is shown newest first, in pages, and filtered", async () => {
+  const { register, key } = await scene();
+  const { body: registered } = await register();
+  await world.sql.query(
+    `insert into message_log (station_id, epoch, seq, received_at, direction, action, message_id, raw, answer)
+     select s.id, 7, n, timestamptz '2026-05-01T10:30:00Z' + n * interval '1 second', n % 2, case n % 2 when 0 then 'StatusNotification' else 'Reset' end, 'm' || n,
+            '[2,"m' || n || '","X",{}]', null
+     from stations s, generate_series(1, 5) n where s.charge_point_id = $1`,
+    [registered.charge_point_id],
+  );
+  const messages = async (query: string) =>
+    (await world.ask("GET", `/api/v1/charge-points/${registered.charge_point_id}/messages?${query}`, { as: key })).body;
+  const first = await messages("limit=3");
+  expect(first.messages.map((message: { seq: number }) => message.seq)).toEqual([5, 4, 3]);
+  expect(first.messages[0]).toEqual({
+    received_at: "2026-05-01T10:30:05.000Z",
+    direction: "to_charge_point",
+    type: "CALL",
+    action: "Reset",
+    message_id: "m5",
+    raw: '[2,"m5","X",{}]',
+    answer: null,
+    breaks_schema: false,
+    connection: 7,
+    seq: 5,
+  });
+  const second = await messages(`limit=3&cursor=${first.next_cursor}`);
+  expect([second.messages.map((message: { seq: number }) => message.seq), second.has_more]).toEqual([[2, 1], false]);
+  const filtered = await messages(
+    "action=StatusNotification&direction=from_charge_point&from=2026-05-01T10:30:03Z&order=oldest_first",
+  );
+  expect(filtered.messages.map((message: { seq: number }) => message.seq)).toEqual([4]);
+});

@@ -1,0 +1,359 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type DecideResponse,
+  type StationCall,
+  StationDecisionsServiceClient,
+} from "@dynamo-csms/proto/generated/station_decisions";
+import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import { authorizationCache, stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
+import { parseRedisTarget } from "@dynamo-csms/proto/redis-target";
+import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
+import { credentials } from "@grpc/grpc-js";
+import { Redis } from "ioredis";
+import { pino } from "pino";
+import { Registry } from "prom-client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openPool } from "../database.ts";
+import { BoundedWork } from "../decisions/bounded-work.ts";
+import { createDecisionsMetrics } from "../decisions/decisions-metrics.ts";
+import {
+  createDecisionsServer,
+  type DecisionsServer,
+  type DecisionsServerDeps,
+} from "../decisions/decisions-server.ts";
+import { connectRedis } from "../redis-connection.ts";
+import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
+import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
+
+let database: OwnDatabase;
+let project: TestProject;
+let redis: Redis;
+let decisions: Awaited<ReturnType<typeof startDecisions>>;
+const log = pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" });
+
+beforeAll(async () => {
+  database = await createOwnDatabase();
+  project = await createProject(database.pool);
+  redis = new Redis(process.env["TEST_REDIS_URL"] as string, { protocol: 2 });
+  decisions = await startDecisions({});
+  for (const [token, status] of [
+    ["card-1", "Accepted"],
+    ["card-2", "Blocked"],
+  ])
+    await database.pool.query("insert into id_tokens (org_id, token, status) values ($1, $2, $3)", [
+      project.orgId,
+      token,
+      status,
+    ]);
+});
+afterAll(async () => {
+  await decisions.close();
+  redis.disconnect();
+  await database.drop();
+});
+
+async function startDecisions(overrides: Partial<DecisionsServerDeps>) {
+  const connection = connectRedis(parseRedisTarget(process.env["TEST_REDIS_URL"] as string), "commands", {
+    connectionName: "test",
+    log,
+  });
+  const work = new BoundedWork({ concurrency: 4, waiting: 100 });
+  const metrics = createDecisionsMetrics(new Registry(), () => work.size);
+  const server: DecisionsServer = createDecisionsServer({
+    pool: database.pool,
+    redis: connection,
+    heartbeatIntervalSeconds: 120,
+    authCacheSeconds: 600,
+    work,
+    metrics,
+    log,
+    ...overrides,
+  });
+  const port = await server.listen("127.0.0.1:0");
+  const client = new StationDecisionsServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  const stream = client.decide();
+  const waiting = new Map<number, (response: DecideResponse) => void>();
+  stream.on("data", (response: DecideResponse) => waiting.get(response.requestId)?.(response));
+  stream.on("error", () => {});
+  let lastId = 0;
+  const ask = (
+    question: { $case: "call"; value: StationCall } | { $case: "lookup"; value: { identity: string } },
+    deadlineMs = 5_000,
+  ) =>
+    new Promise<DecideResponse["answer"]>((resolve) => {
+      const requestId = ++lastId;
+      waiting.set(requestId, (response) => resolve(response.answer));
+      stream.write({ requestId, deadlineMs, question });
+    });
+  return {
+    server,
+    ask,
+    ended: new Promise<void>((resolve) => void stream.on("end", resolve)),
+    async close() {
+      stream.cancel();
+      client.close();
+      await server.stop();
+      connection.disconnect();
+    },
+  };
+}
+
+let seq = 0;
+const callOf = (
+  station: TestStation,
+  version: OcppVersion,
+  action: string,
+  payload: object | string,
+  messageId = `m${seq}`,
+): StationCall => ({
+  identity: station.identity,
+  epoch: 1_700_000_000_000,
+  seq: ++seq,
+  receivedAtMs: Date.now(),
+  ocppVersion: version,
+  messageId,
+  action,
+  payload: typeof payload === "string" ? payload : JSON.stringify(payload),
+  nodeId: "node-a",
+});
+
+/** The answer's payload, checked against the schema that the station will check it with. */
+async function decide(
+  station: TestStation,
+  version: OcppVersion,
+  action: string,
+  payload: object | string,
+): Promise<Record<string, unknown>> {
+  const answer = await decisions.ask({ $case: "call", value: callOf(station, version, action, payload) });
+  if (answer?.$case !== "result") throw new Error(`answered ${JSON.stringify(answer)}`);
+  const result = JSON.parse(answer.value.payload) as Record<string, unknown>;
+  expect(validatePayload(version, action, "response", result)).toBeUndefined();
+  return result;
+}
+
+const newStation = (version: OcppVersion) => registerStation(database.pool, project, version);
+const rows = async (text: string, values: unknown[]) =>
+  (await database.pool.query(text, values)).rows as Record<string, unknown>[];
+const start = { connectorId: 1, idTag: "CARD-1", meterStart: 100, timestamp: "2026-05-01T10:00:00Z" };
+
+test("a registered station's boot is accepted, and Redis says so before the answer", async () => {
+  for (const [version, payload] of [
+    ["1.6", { chargePointVendor: "Acme", chargePointModel: "X", firmwareVersion: "3.4.1" }],
+    ["2.0.1", { reason: "PowerUp", chargingStation: { vendorName: "Acme", model: "X", firmwareVersion: "3.4.1" } }],
+    ["2.1", { reason: "PowerUp", chargingStation: { vendorName: "Acme", model: "X", firmwareVersion: "3.4.1" } }],
+  ] as const) {
+    const station = await newStation(version);
+    const answer = await decisions.ask({ $case: "call", value: callOf(station, version, "BootNotification", payload) });
+    const record = decodeStationRecord((await redis.hget(stationRecord(station.identity), "record")) ?? "{}");
+    expect(record).toMatchObject({
+      registration: "accepted",
+      heartbeatIntervalSeconds: 120,
+      chargePointId: station.chargePointId,
+      ocppVersions: [version],
+    });
+    expect(answer).toMatchObject({ $case: "result", value: { registration: "accepted" } });
+    expect(await decide(station, version, "BootNotification", payload)).toMatchObject({
+      status: "Accepted",
+      interval: 120,
+    });
+    expect(
+      await rows("select firmware_version, vendor from station_boots where station_id = $1", [station.id]),
+    ).toEqual([{ firmware_version: "3.4.1", vendor: "Acme" }]);
+    expect(await rows("select * from registry_outbox where station_id = $1", [station.id])).toEqual([]);
+  }
+});
+
+test("a rejected station stays rejected", async () => {
+  const station = await newStation("1.6");
+  await rows("update stations set registration = 'rejected' where id = $1", [station.id]);
+  expect(
+    await decide(station, "1.6", "BootNotification", { chargePointVendor: "Acme", chargePointModel: "X" }),
+  ).toMatchObject({ status: "Rejected" });
+});
+
+test("a token is judged whatever its case, and cached for the gateways if it is known", async () => {
+  const [old, newer] = [await newStation("1.6"), await newStation("2.0.1")];
+  expect(await decide(old, "1.6", "Authorize", { idTag: "Card-1" })).toEqual({ idTagInfo: { status: "Accepted" } });
+  expect(await decide(old, "1.6", "Authorize", { idTag: "stranger" })).toEqual({ idTagInfo: { status: "Invalid" } });
+  expect(await decide(newer, "2.0.1", "Authorize", { idToken: { idToken: "CARD-2", type: "ISO14443" } })).toEqual({
+    idTokenInfo: { status: "Blocked" },
+  });
+  expect(await decide(newer, "2.0.1", "Authorize", { idToken: { idToken: "stranger", type: "ISO14443" } })).toEqual({
+    idTokenInfo: { status: "Unknown" },
+  });
+  let cached: Record<string, string> = {};
+  while (Object.keys(cached).length < 2) cached = await redis.hgetall(authorizationCache(project.orgId));
+  expect(Object.keys(cached).sort()).toEqual(["card-1", "card-2"]);
+  expect(JSON.parse(cached["card-1"] ?? "")).toMatchObject({ status: "Accepted" });
+  expect(await redis.ttl(authorizationCache(project.orgId))).toBeGreaterThan(0);
+});
+
+test("the same start is one transaction with one answer, however often and from wherever it is sent", async () => {
+  const station = await newStation("1.6");
+  const answers = await Promise.all([1, 2, 3].map(() => decide(station, "1.6", "StartTransaction", start)));
+  // The token is blocked meanwhile: the resend is told what the first was told.
+  await rows("update id_tokens set status = 'Blocked' where org_id = $1 and token = 'card-1'", [project.orgId]);
+  answers.push(await decide(station, "1.6", "StartTransaction", start));
+  await rows("update id_tokens set status = 'Accepted' where org_id = $1 and token = 'card-1'", [project.orgId]);
+  expect(answers[0]).toMatchObject({ transactionId: expect.any(Number), idTagInfo: { status: "Accepted" } });
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  expect(await rows("select count(*)::int as n from transactions where station_id = $1", [station.id])).toEqual([
+    { n: 1 },
+  ]);
+  const other = await decide(station, "1.6", "StartTransaction", { ...start, meterStart: 101 });
+  expect(other["transactionId"]).not.toBe(answers[0]?.["transactionId"]);
+});
+
+test("the first stop wins; the same again is the same, another is set aside, and all are answered with success", async () => {
+  const station = await newStation("1.6");
+  const { transactionId } = await decide(station, "1.6", "StartTransaction", start);
+  const stop = { transactionId, meterStop: 500, timestamp: "2026-05-01T11:00:00Z", idTag: "card-1" };
+  expect(await decide(station, "1.6", "StopTransaction", stop)).toEqual({ idTagInfo: { status: "Accepted" } });
+  expect(await decide(station, "1.6", "StopTransaction", stop)).toEqual({ idTagInfo: { status: "Accepted" } });
+  expect(await decide(station, "1.6", "StopTransaction", { ...stop, meterStop: 900 })).toEqual({
+    idTagInfo: { status: "Accepted" },
+  });
+  expect(await rows("select state, meter_stop_wh from transactions where station_id = $1", [station.id])).toEqual([
+    { state: "ended", meter_stop_wh: "500" },
+  ]);
+  expect(await rows("select reason from quarantine where station_id = $1", [station.id])).toEqual([
+    { reason: "already stopped otherwise" },
+  ]);
+});
+
+test("no station stops another's transaction, and unknown ones are answered and set aside", async () => {
+  const [owner, other] = [await newStation("1.6"), await newStation("1.6")];
+  const { transactionId } = await decide(owner, "1.6", "StartTransaction", start);
+  for (const id of [transactionId, -1, 0, 2_000_000_000])
+    await decide(other, "1.6", "StopTransaction", {
+      transactionId: id,
+      meterStop: 1,
+      timestamp: "2026-05-01T11:00:00Z",
+    });
+  expect(await rows("select state from transactions where station_id = $1", [owner.id])).toEqual([{ state: "active" }]);
+  expect(
+    await rows("select distinct reason, count(*)::int as n from quarantine where station_id = $1 group by reason", [
+      other.id,
+    ]),
+  ).toEqual([{ reason: "unknown transaction", n: 4 }]);
+});
+
+test("a TransactionEvent asked again gets its first answer; another with its seqNo is set aside", async () => {
+  const station = await newStation("2.0.1");
+  const event = {
+    eventType: "Started",
+    timestamp: "2026-05-01T10:00:00Z",
+    triggerReason: "Authorized",
+    seqNo: 0,
+    transactionInfo: { transactionId: "tx-9" },
+    idToken: { idToken: "card-1", type: "ISO14443" },
+  };
+  const first = await decide(station, "2.0.1", "TransactionEvent", event);
+  await rows("update id_tokens set status = 'Blocked' where org_id = $1 and token = 'card-1'", [project.orgId]);
+  expect(await decide(station, "2.0.1", "TransactionEvent", event)).toEqual(first);
+  await rows("update id_tokens set status = 'Accepted' where org_id = $1 and token = 'card-1'", [project.orgId]);
+  expect(first).toEqual({ idTokenInfo: { status: "Accepted" } });
+  await decide(station, "2.0.1", "TransactionEvent", { ...event, timestamp: "2026-05-02T10:00:00Z" });
+  expect(
+    await decide(station, "2.0.1", "TransactionEvent", { ...event, eventType: "Ended", seqNo: 3, idToken: undefined }),
+  ).toEqual({});
+  expect(await rows("select state, last_seq_no from transactions where station_id = $1", [station.id])).toEqual([
+    { state: "ended", last_seq_no: 3 },
+  ]);
+  expect(await rows("select reason from quarantine where station_id = $1", [station.id])).toEqual([
+    { reason: "another event has this seqNo" },
+  ]);
+});
+
+test("transaction data against its schema is answered, not refused: texts with U+0000, floats, times that are none", async () => {
+  const station = await newStation("1.6");
+  const odd =
+    '{"connectorId":1,"idTag":"far\\u0000too long for a CiString20","meterStart":10.5,"timestamp":"yesterday"}';
+  expect(await decide(station, "1.6", "StartTransaction", odd)).toMatchObject({ idTagInfo: { status: "Invalid" } });
+  expect(await rows("select meter_start_wh, id_token from transactions where station_id = $1", [station.id])).toEqual([
+    { meter_start_wh: "10.5", id_token: "far\uFFFDtoo long for a CiString20" },
+  ]);
+});
+
+test("what we cannot do is refused in the message's own words", async () => {
+  const [old, newer] = [await newStation("1.6"), await newStation("2.1")];
+  expect(await decide(old, "1.6", "DataTransfer", { vendorId: "x" })).toEqual({ status: "UnknownVendorId" });
+  expect(await decide(old, "1.6", "SignCertificate", { csr: "x" })).toEqual({ status: "Rejected" });
+  expect(await decide(newer, "2.1", "NotifyEVChargingNeeds", {})).toEqual({ status: "Rejected" });
+  expect(await decide(newer, "2.1", "Get15118EVCertificate", {})).toEqual({ status: "Failed", exiResponse: "" });
+  expect(await decide(newer, "2.1", "GetCertificateStatus", {})).toEqual({ status: "Failed" });
+  expect(await decide(newer, "2.1", "VatNumberValidation", { vatNumber: "DE1" })).toEqual({
+    vatNumber: "DE1",
+    status: "Rejected",
+  });
+  expect(
+    await decisions.ask({ $case: "call", value: callOf(newer, "2.1", "GetCertificateChainStatus", {}) }),
+  ).toMatchObject({ $case: "refusal", value: { refusal: "unsupported-action" } });
+});
+
+test("a lookup finds a station, puts it into Redis, and lifts the mark of unknown ones", async () => {
+  const station = await newStation("1.6");
+  await redis.set(unknownStation(station.identity), "1");
+  const found = await decisions.ask({ $case: "lookup", value: { identity: station.identity } });
+  expect(found?.$case === "lookup" ? decodeStationRecord(found.value.record) : found).toMatchObject({
+    chargePointId: station.chargePointId,
+    registration: "unknown",
+  });
+  expect(await redis.exists(stationRecord(station.identity))).toBe(1);
+  expect(await redis.exists(unknownStation(station.identity))).toBe(0);
+  expect(await decisions.ask({ $case: "lookup", value: { identity: "cp_nobody" } })).toEqual({
+    $case: "lookup",
+    value: { record: "" },
+  });
+});
+
+test("without Postgres every question is answered at once: unavailable", async () => {
+  const nowhere = openPool("postgres://postgres@127.0.0.1:1/none", 2, "test");
+  const away = await startDecisions({ pool: nowhere });
+  const station = await newStation("1.6");
+  expect(await away.ask({ $case: "call", value: callOf(station, "1.6", "StartTransaction", start) })).toMatchObject({
+    $case: "unavailable",
+  });
+  expect(await away.ask({ $case: "lookup", value: { identity: station.identity } })).toMatchObject({
+    $case: "unavailable",
+  });
+  await away.close();
+  await nowhere.end();
+});
+
+test("a decision that takes longer than the gateway waits is unavailable, and is there when it asks again", async () => {
+  const station = await newStation("1.6");
+  const blocker = await database.pool.connect();
+  await blocker.query("begin");
+  await blocker.query("lock table transactions in access exclusive mode");
+  expect(
+    await decisions.ask({ $case: "call", value: callOf(station, "1.6", "StartTransaction", start) }, 200),
+  ).toMatchObject({ $case: "unavailable" });
+  await blocker.query("commit");
+  blocker.release();
+  const again = await decide(station, "1.6", "StartTransaction", start);
+  expect(await rows("select transaction_id::int as id from transactions where station_id = $1", [station.id])).toEqual([
+    { id: again["transactionId"] },
+  ]);
+});
+
+test("a server that stops answers what is in hand, and ends the streams", async () => {
+  const stopping = await startDecisions({});
+  const station = await newStation("1.6");
+  const blocker = await database.pool.connect();
+  await blocker.query("begin");
+  await blocker.query("lock table transactions in access exclusive mode");
+  const inHand = stopping.ask({ $case: "call", value: callOf(station, "1.6", "StartTransaction", start) });
+  while (
+    (await rows("select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()", []))
+      .length === 0
+  )
+    await sleep(20);
+  const stopped = stopping.server.stop();
+  await blocker.query("commit");
+  blocker.release();
+  expect(await inHand).toMatchObject({ $case: "result" });
+  await Promise.all([stopped, stopping.ended]);
+  await stopping.close();
+});

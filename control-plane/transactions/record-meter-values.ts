@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import type { Sql } from "../database.ts";
+import type { MeterReading, ShapeMember } from "./meter-reading.ts";
+import { type QuarantinedMessage, quarantine } from "./quarantine.ts";
+
+/** One MeterValue element to be filed. */
+export interface ReceivedReading {
+  stationId: string;
+  /** As the station names it; undefined: outside a transaction. */
+  transactionId: string | undefined;
+  /** 1.6: the connector id; 2.x: the EVSE id. 0 is the whole station. Undefined: where the transaction takes place. */
+  connector: number | undefined;
+  receivedAt: Date;
+  reading: MeterReading;
+  /** Where the reading goes, beside its row, when its transaction is not known. */
+  message: QuarantinedMessage;
+}
+
+/** The ids of shapes. Outside the batch's transaction: a shape is worth keeping even if the batch is not. */
+export interface MeterShapes {
+  idsOf(shapes: readonly ShapeMember[][]): Promise<number[]>;
+}
+
+/** More are looked up again; a fleet has some dozens. */
+const MAX_CACHED_SHAPES = 10_000;
+
+export function createMeterShapes(sql: Sql): MeterShapes {
+  const cached = new Map<string, number>();
+  return {
+    async idsOf(shapes) {
+      const texts = shapes.map((shape) => JSON.stringify(shape));
+      const missing = [...new Set(texts)].filter((text) => !cached.has(text)).sort();
+      if (cached.size + missing.length > MAX_CACHED_SHAPES) cached.clear();
+      // After a clear the ones that were cached are missing too.
+      for (const text of [...new Set(texts)]) if (!cached.has(text)) cached.set(text, await findOrAdd(sql, text));
+      return texts.map((text) => cached.get(text) as number);
+    },
+  };
+}
+
+async function findOrAdd(sql: Sql, members: string): Promise<number> {
+  // Found by digest: a shape of many members is longer than an index row may be.
+  const digest = createHash("sha256").update(members).digest();
+  for (;;) {
+    const [found] = await sql.query<{ id: number }>(`select id from meter_shapes where digest = $1`, [digest]);
+    if (found !== undefined) return found.id;
+    await sql.query(`insert into meter_shapes (digest, members) values ($1, $2) on conflict do nothing`, [
+      digest,
+      members,
+    ]);
+  }
+}
+
+/**
+ * Files readings, one row each. A resent one is the same row. Readings of a transaction that is not on record are filed
+ * without it, and their message is set aside.
+ */
+export async function recordMeterValues(
+  sql: Sql,
+  shapes: MeterShapes,
+  received: readonly ReceivedReading[],
+): Promise<void> {
+  if (received.length === 0) return;
+  const transactions = await findTransactions(sql, received);
+  const lost = received.filter((r) => r.transactionId !== undefined && !transactions.has(keyOf(r)));
+  await quarantine(
+    sql,
+    lost.map((r) => r.message),
+  );
+  const shapeIds = await shapes.idsOf(received.map((r) => r.reading.shape));
+  await sql.query(
+    `insert into meter_values (station_id, transaction_id, sampled_at, shape, connector, vals, raw, received_at)
+     select station_id, transaction_id, sampled_at, shape, connector, vals::numeric[], raw::text[], received_at
+     from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::text[], $8::timestamptz[])
+       as m (station_id, transaction_id, sampled_at, shape, connector, vals, raw, received_at)
+     on conflict do nothing`,
+    [
+      received.map((r) => r.stationId),
+      received.map((r) => transactions.get(keyOf(r))?.id ?? "0"),
+      received.map((r) => (r.reading.sampledAt ?? r.receivedAt).toISOString()),
+      shapeIds,
+      received.map((r) => r.connector ?? transactions.get(keyOf(r))?.connector ?? 0),
+      received.map((r) => arrayLiteral(r.reading.values)),
+      received.map((r) => (r.reading.raw === undefined ? null : arrayLiteral(r.reading.raw))),
+      received.map((r) => r.receivedAt.toISOString()),
+    ],
+  );
+}
+
+const keyOf = (r: ReceivedReading) => `${r.stationId}/${r.transactionId ?? ""}`;
+
+async function findTransactions(
+  sql: Sql,
+  received: readonly ReceivedReading[],
+): Promise<Map<string, { id: string; connector: number }>> {
+  const named = received.filter((r) => r.transactionId !== undefined);
+  if (named.length === 0) return new Map();
+  const rows = await sql.query<{ id: string; station_id: string; transaction_id: string; connector: number }>(
+    `select id::text as id, station_id::text as station_id, transaction_id, coalesce(evse_id, connector_id, 0) as connector
+     from transactions
+     where (station_id, transaction_id) in (select * from unnest($1::bigint[], $2::text[]))`,
+    [named.map((r) => r.stationId), named.map((r) => r.transactionId)],
+  );
+  return new Map(rows.map((row) => [`${row.station_id}/${row.transaction_id}`, row]));
+}
+
+/** A Postgres array literal: rows of different lengths cannot travel as an array of arrays. */
+const arrayLiteral = (items: readonly (string | null)[]): string =>
+  `{${items.map((item) => (item === null ? "NULL" : `"${item.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`)).join(",")}}`;

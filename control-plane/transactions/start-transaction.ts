@@ -1,0 +1,94 @@
+import type { Sql } from "../database.ts";
+import { newId } from "../ids.ts";
+import type { KnownStation } from "../stations/known-station.ts";
+import { readTime, wattHours } from "./meter-reading.ts";
+import { idTagInfo, readTokenStatus } from "./token-status.ts";
+import type { StartMessage } from "./transaction-messages.ts";
+
+/** StartTransaction.conf (C16 §6.46) as it was or is to be given. */
+export interface StartAnswer {
+  transactionId: number;
+  idTagInfo: object;
+}
+
+/**
+ * Starts a transaction of OCPP 1.6 and gives its answer. The same start again (the station had no answer, and asks with
+ * a new message id or from another node) finds the row by its business key and gets the same id and status: a resend
+ * answered differently makes stations stop the session. An unknown or blocked token gets an id too, with its status.
+ */
+export async function startTransaction(
+  sql: Sql,
+  station: KnownStation,
+  start: StartMessage,
+  receivedAt: Date,
+): Promise<StartAnswer> {
+  const known = await findStart(sql, station, start);
+  if (known !== undefined) return known;
+  const token = await readTokenStatus(sql, station.orgId, start.idTag);
+  // The id is drawn and stored in one statement with the answer that names it.
+  const [row] = await sql.query<{ start_answer: StartAnswer }>(
+    `insert into transactions (${COLUMNS}) select ${VALUES}, n.id::text, jsonb_build_object('transactionId', n.id, 'idTagInfo', $11::jsonb)
+     from (select nextval('ocpp16_transaction_ids') as id) n
+     on conflict (station_id, connector_id, id_token, start_timestamp_raw, meter_start_raw) where ocpp_version = '1.6' do nothing
+     returning start_answer`,
+    [...valuesOf(station, start, receivedAt), JSON.stringify(idTagInfo(token))],
+  );
+  const answer = row?.start_answer ?? (await findStart(sql, station, start));
+  // Nobody deletes transactions, so whoever was first is there now.
+  if (answer === undefined) throw new Error("a start was neither inserted nor found");
+  return answer;
+}
+
+/**
+ * Puts back a transaction whose start was answered, should Postgres have lost it. Normally it is there.
+ * @returns "conflict" when the start is on record with another id than the station was told.
+ */
+export async function restoreStart(
+  sql: Sql,
+  station: KnownStation,
+  start: StartMessage,
+  answer: StartAnswer,
+  receivedAt: Date,
+): Promise<"known" | "restored" | "conflict"> {
+  const known = await findStart(sql, station, start);
+  if (known !== undefined) return known.transactionId === answer.transactionId ? "known" : "conflict";
+  // First of all the sequence, so that no other station is given this id again. nextval never goes back, whoever else draws.
+  await sql.query(
+    `select count(nextval('ocpp16_transaction_ids')) from generate_series(1, $1::bigint - (select last_value from ocpp16_transaction_ids))`,
+    [answer.transactionId],
+  );
+  const rows = await sql.query(
+    `insert into transactions (${COLUMNS}) select ${VALUES}, $12::text, $11::jsonb on conflict do nothing returning id`,
+    [...valuesOf(station, start, receivedAt), JSON.stringify(answer), String(answer.transactionId)],
+  );
+  return rows.length > 0 ? "restored" : "conflict";
+}
+
+const COLUMNS = `session_id, org_id, station_id, ocpp_version, connector_id, id_token, state, started_at, start_received_at,
+       start_timestamp_raw, meter_start_raw, meter_start_wh, transaction_id, start_answer`;
+const VALUES = `$1, $2, $3::bigint, '1.6', $4::int, $5, 'active', $6::timestamptz, $7::timestamptz, $8, $9, $10::numeric`;
+
+function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date): unknown[] {
+  const startedAt = readTime(start.timestamp) ?? receivedAt;
+  return [
+    newId("sess"),
+    station.orgId,
+    station.id,
+    start.connectorId,
+    start.idTag,
+    startedAt.toISOString(),
+    receivedAt.toISOString(),
+    start.timestamp,
+    start.meterStart,
+    wattHours(start.meterStart),
+  ];
+}
+
+async function findStart(sql: Sql, station: KnownStation, start: StartMessage): Promise<StartAnswer | undefined> {
+  const [row] = await sql.query<{ start_answer: StartAnswer }>(
+    `select start_answer from transactions
+     where station_id = $1 and connector_id = $2 and id_token = $3 and start_timestamp_raw = $4 and meter_start_raw = $5 and ocpp_version = '1.6'`,
+    [station.id, start.connectorId, start.idTag, start.timestamp, start.meterStart],
+  );
+  return row?.start_answer;
+}
