@@ -6,7 +6,8 @@ import { FOLDERS } from "../folders.ts";
 import { startMailSink } from "../mail-sink.ts";
 import { freePort } from "../ports.ts";
 import { ensureSecrets } from "../secrets.ts";
-import { lastLines, startProcess, type ServerProcess } from "../server-process.ts";
+import { lastLines } from "../log-file.ts";
+import { startProcess, type ServerProcess } from "../server-process.ts";
 import { startTestPostgres, startTestRedis, type TestServer } from "../test-servers.ts";
 import { eventually } from "./eventually.ts";
 
@@ -78,6 +79,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
     PUBLIC_API_URL: apiUrl,
     PUBLIC_OCPP_URL: ocppUrls[0],
     SMTP_URL: `smtp://127.0.0.1:${mail.smtpPort}`,
+    MAIL_FROM: "Dynamo CSMS <noreply@dynamo-csms.example>",
     INTERNAL_PORT: "0",
     WEBHOOK_ALLOW_PRIVATE: "true",
     FIRST_ORG_CONTACT_EMAIL: "operations@cpo.example",
@@ -96,6 +98,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
       command: process.execPath,
       args: ["--conditions=source", file, ...args],
       cwd: FOLDERS.root,
+      diesWithUs: true,
       logFile: logFile(name),
       env: { ...shared, ...more },
     });
@@ -137,7 +140,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
     async startControlPlane() {
       await Promise.all(CONTROL_PLANE.map((name) => cluster.start(name)));
     },
-    log: (name) => lastLines(logFile(name), 2_000),
+    log: (name) => lastLines(logFile(name), { count: 2_000 }),
     async generateStations(count, version) {
       const file = join(folder, `stations-${version}-${count}.csv`);
       const args = ["charge-points", "generate", "--count", String(count), "--ocpp", version, "--accepted", "--out", file];
@@ -174,5 +177,5 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
 }
 
 function countReady(file: string): number {
-  return lastLines(file, 100_000).split('"msg":"ready"').length - 1;
+  return lastLines(file, { count: 100_000 }).split('"msg":"ready"').length - 1;
 }

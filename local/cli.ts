@@ -1,0 +1,42 @@
+// `npm run cli -- …`: the control plane's command line, on the databases of the running local stack.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readCredentials } from "./first-organisation.ts";
+import { FOLDERS } from "./folders.ts";
+import { isAlive } from "./process-identity.ts";
+import { readState } from "./stack-state.ts";
+
+const state = readState(FOLDERS.state);
+const credentials = state && isAlive(state.supervisor) ? readCredentials() : undefined;
+if (!credentials && !process.env["DATABASE_URL"]) {
+  console.error("nothing runs here: npm start first, or set DATABASE_URL and REDIS_URL");
+  process.exit(1);
+}
+const running = credentials && {
+  DATABASE_URL: credentials.postgres_url,
+  REDIS_URL: credentials.redis_url,
+  PUBLIC_API_URL: credentials.api_url,
+  PUBLIC_OCPP_URL: credentials.ocpp_urls[0],
+};
+const child = spawn(
+  process.execPath,
+  ["--conditions=source", join(FOLDERS.root, "control-plane/processes/cli/main.ts"), ...process.argv.slice(2)],
+  {
+    env: {
+      ...running,
+      ...secretFile("SECRETS_KEY", "secrets-key"),
+      ...secretFile("STATION_PEPPERS", "station-peppers"),
+      ...process.env,
+    },
+    stdio: "inherit",
+  },
+);
+child.on("exit", (code) => process.exit(code ?? 1));
+
+/** The local stack's own secret, unless the person has set another. */
+function secretFile(variable: string, name: string): Record<string, string> {
+  const file = join(FOLDERS.secrets, name);
+  const isSet = Boolean(process.env[variable] || process.env[`${variable}_FILE`]);
+  return isSet || !existsSync(file) ? {} : { [`${variable}_FILE`]: file };
+}
