@@ -1,5 +1,7 @@
-import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/environment";
-import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/redis-target";
+import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
+import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/process/environment";
+import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
+import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 
@@ -14,17 +16,6 @@ export interface SharedConfig {
   /** Must stay below the pod's terminationGracePeriodSeconds. */
   shutdownDeadlineMs: number;
   production: boolean;
-}
-
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
-/** Thrown with every mistake in the environment; main.ts prints it and exits with 1. */
-class BadConfiguration extends Error {
-  constructor(mistakes: readonly string[]) {
-    super(`bad configuration:\n  ${mistakes.join("\n  ")}`);
-    this.name = "BadConfiguration";
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
 export type IdPrefix = "ins" | "proj" | "cp" | "comm" | "key" | "org" | "whe" | "sess" | "cmd" | "evt" | "whd" | "mail";
 
-/** Random characters after the prefix. Station identities stay at the seed's 15 characters in all (60 bit). */
+/** Random characters after the prefix. Station identities stay at the quickstart's 15 characters in all (60 bit). */
 const LENGTH: Record<IdPrefix, number> = {
   ins: 12,
   proj: 12,

@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
-import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/redis-target";
+import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
+import { EnvironmentReader, type Environment } from "@dynamo-csms/proto/process/environment";
+import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
+import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
-import { EnvironmentReader, type Environment } from "./environment.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./sockets/remote-address.ts";
 
 export type AckDurability = "redis" | "replica" | "aof";
@@ -29,13 +31,15 @@ export interface GatewayConfig {
   idleTimeoutMs: number;
   ackDurability: AckDurability;
   authorizeOffline: "deny" | "accept";
+  /** How long a message that only the control plane can answer waits for it; stations wait for 30 s or more. */
+  decisionHoldMs: number;
   /** For settling open calls and closing the sockets; the rest up to shutdownDeadlineMs is for sealing the lane. */
   drainDeadlineMs: number;
   /** Must stay below the pod's terminationGracePeriodSeconds. */
   shutdownDeadlineMs: number;
   /** The release that an image was built from. */
   buildVersion: string;
-  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  logLevel: LogLevel;
 }
 
 interface Surroundings {
@@ -44,7 +48,7 @@ interface Surroundings {
   randomSuffix(): string;
 }
 
-/** Reads the environment once. Throws one error that lists every mistake. */
+/** Reads the environment once. Throws BadConfiguration with every mistake. */
 export function readConfig(env: Environment, surroundings: Surroundings): Readonly<GatewayConfig> {
   const read = new EnvironmentReader(env, surroundings.readFile);
   const port = read.integer("GATEWAY_PORT", 9000, 0, 65_535);
@@ -91,14 +95,15 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     idleTimeoutMs,
     ackDurability: read.choice("ACK_DURABILITY", "redis", ["redis", "replica", "aof"]),
     authorizeOffline: read.choice("AUTHORIZE_OFFLINE", "deny", ["deny", "accept"]),
+    decisionHoldMs: read.durationMs("DECISION_HOLD", 15_000, 0, 120_000),
     drainDeadlineMs,
     shutdownDeadlineMs,
     buildVersion: read.text("BUILD_VERSION") ?? "source",
-    logLevel: read.choice("LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "fatal"]),
+    logLevel: read.choice("LOG_LEVEL", "info", LOG_LEVELS),
   } as const;
 
   if (read.mistakes.length > 0 || !redis || !address || !peppers || !secretsKey || !ocppPaths || !trustedProxies)
-    throw new Error(`bad configuration:\n  ${read.mistakes.join("\n  ")}`);
+    throw new BadConfiguration(read.mistakes);
   const decisions = { address, ...(tls === undefined ? {} : { tls }) };
   return Object.freeze({ ...settings, redis, decisions, peppers, secretsKey, ocppPaths, trustedProxies });
 }

@@ -3,38 +3,40 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
+import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { readConfig } from "./config.ts";
-import { startHealthServer } from "./health.ts";
 import { createDecisionsClient } from "./inbound/decisions-client.ts";
 import { createLaneWriter } from "./inbound/lane-writer.ts";
 import { createReceiveFrame } from "./inbound/receive-frame.ts";
-import { createLogger } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
 import { createCommandListener } from "./outbound/command-listener.ts";
 import { createOutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { NodeLease } from "./ownership/node-lease.ts";
 import { OwnershipKeeper } from "./ownership/ownership-keeper.ts";
+import { createTakeoverAftermath } from "./ownership/takeover-aftermath.ts";
 import { createStationOwnership } from "./ownership/station-ownership.ts";
-import { connectionReady, connectRedis } from "./redis-connection.ts";
-import { createShutdown } from "./shutdown.ts";
 import { admit } from "./sockets/admission.ts";
 import { AttemptLimit } from "./sockets/attempt-limits.ts";
 import { closeInWaves } from "./sockets/close-in-waves.ts";
 import { createConnectionLife } from "./sockets/connection-life.ts";
 import { startSocketServer } from "./sockets/server.ts";
 import { SessionRegistry } from "./sockets/session-registry.ts";
+import { tellStillOpen } from "./sockets/tell-still-open.ts";
 import { createStationDirectory } from "./sockets/station-directory.ts";
 
-const config = readConfig(process.env, {
-  readFile: (path) => readFileSync(path, "utf8"),
-  randomSuffix: () => randomBytes(4).toString("hex"),
-});
+const config = configure("gateway", () =>
+  readConfig(process.env, {
+    readFile: (path) => readFileSync(path, "utf8"),
+    randomSuffix: () => randomBytes(4).toString("hex"),
+  }),
+);
 const { nodeId } = config;
-const log = createLogger(config.logLevel, nodeId);
-process.once("uncaughtException", (error) => {
-  log.fatal({ error }, "crashed");
-  process.exit(1);
-});
+const log = createLogger(config.logLevel, "gateway", { facts: { node: nodeId } });
+endOnFault(log);
 
 const nowMs = () => performance.now();
 const pause = (ms: number) => sleep(ms);
@@ -48,13 +50,23 @@ const lane = createLaneWriter({
   nodeId,
   connect: () => connect("lane"),
   durability: config.ackDurability,
+  nowMs,
   metrics,
   log,
+  onTakenForDead: () =>
+    void tellStillOpen({ nodeId, sessions, appendEvent: (session, event) => lane.appendEvent(session, event) }),
 });
 
 const sessions = new SessionRegistry();
 const ownership = createStationOwnership({ redis, nodeId });
 const keeper = new OwnershipKeeper({ sessions: () => sessions.all(), ownership, pause, log });
+const aftermath = createTakeoverAftermath({
+  ownership,
+  sessions,
+  ended: (identity, epoch) => keeper.ended(identity, epoch),
+  pause,
+  log,
+});
 const lease = new NodeLease({ redis, nodeId, laneId: () => lane.laneId, startedAtMs: Date.now(), nowMs, log });
 
 // A station that is misconfigured tries every few seconds for ever: ten attempts, then one in ten seconds.
@@ -77,6 +89,7 @@ const receiveFrame = createReceiveFrame({
   outgoing,
   redis,
   authorizeOffline: config.authorizeOffline,
+  decisionHoldMs: config.decisionHoldMs,
   metrics,
   log,
 });
@@ -96,6 +109,7 @@ const life = createConnectionLife({
   admit: (claim) => admit(claim, { ocppPaths: config.ocppPaths, peppers: config.peppers, findStation, failedLogins }),
   storageReady,
   ownership,
+  aftermath,
   ownershipEnded: (identity, epoch) => keeper.ended(identity, epoch),
   sessions,
   appendEvent: (session, event) => lane.appendEvent(session, event),
@@ -106,17 +120,12 @@ const life = createConnectionLife({
   log,
 });
 
-let stage: "starting" | "running" | "draining" = "starting";
-const notReady = (): string[] => [
-  ...(stage === "running" ? [] : [stage]),
-  ...(redis.status === "ready" && lease.held ? [] : ["redis is away"]),
-  ...(lane.healthy ? [] : ["the lane cannot be written"]),
-];
-const health = await startHealthServer({
+// The control plane is not among the checks: stations are served without it.
+const internal = await startInternalServer({
   host: config.internalHost,
   port: config.internalPort,
+  checks: { redis: () => redis.status === "ready" && lease.held, lane: () => lane.healthy },
   registry: metrics.registry,
-  notReady,
 });
 
 let sockets: Awaited<ReturnType<typeof startSocketServer>> | undefined;
@@ -126,7 +135,8 @@ const shutdown = createShutdown(
     {
       name: "readiness",
       run: () => {
-        stage = "draining";
+        log.info({ connections: sessions.size }, "draining");
+        internal.markStopping();
         metrics.draining.set(1);
       },
     },
@@ -162,19 +172,14 @@ const shutdown = createShutdown(
         decisions.close();
         redis.disconnect();
         subscriber.disconnect();
-        await health.close();
+        await internal.close();
       },
     },
   ],
   config.shutdownDeadlineMs,
   log,
 );
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.on(signal, () => {
-    log.info({ signal, connections: sessions.size }, "stopping");
-    void shutdown().then((exitCode) => process.exit(exitCode));
-  });
-}
+stopOnSignals(shutdown, log);
 
 // A Redis that is away at the start is waited for: the node is alive, and not ready.
 await Promise.all([connectionReady(redis), lane.open()]);
@@ -186,5 +191,5 @@ sockets = await startSocketServer({ ...config, life, receiveFrame, metrics, log 
 for (const connection of [redis, subscriber]) connection.on("ready", () => void keeper.assertAgain());
 // A failover inside a cluster shows as no reconnect at all.
 reassertion = setInterval(() => void keeper.assertAgain(), 300_000);
-stage = "running";
-log.info({ port: sockets.port, internalPort: health.port }, "ready");
+internal.markReady();
+log.info({ port: sockets.port, internalPort: internal.port }, "ready");

@@ -145,6 +145,13 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       help: "Times that Redis lost acknowledged entries which could not be filled again",
       registers,
     }),
+    /** where: open | message | close (of a WebSocket) | stored (a frame's word from the lane). */
+    faults: new Counter({
+      name: "ocpp_faults_total",
+      help: "Exceptions of ours, held to the one connection that they came up with",
+      labelNames: ["where"] as const,
+      registers,
+    }),
     /** outcome: result | refusal | unavailable. */
     decisions: new Counter({
       name: "ocpp_decisions_total",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { readCredentials } from "./first-organisation.ts";
 import { FOLDERS } from "./folders.ts";
 import { isAlive } from "./process-identity.ts";
+import { HEARTBEAT_INTERVAL_SECONDS } from "./programs.ts";
 import { readState } from "./stack-state.ts";
 
 const state = readState(FOLDERS.state);
@@ -18,6 +19,7 @@ const running = credentials && {
   REDIS_URL: credentials.redis_url,
   PUBLIC_API_URL: credentials.api_url,
   PUBLIC_OCPP_URL: credentials.ocpp_urls[0],
+  HEARTBEAT_INTERVAL_SECONDS,
 };
 const child = spawn(
   process.execPath,

@@ -31,3 +31,13 @@ describe("the documents name files that exist", () => {
     expect(namedPaths(file).filter((path) => !existsSync(path))).toEqual([]);
   });
 });
+
+test("the commands that the documents name exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(FOLDERS.root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const named = markdownBelow(FOLDERS.root).flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/npm run (?:-s )?([a-z][a-z0-9:]*)/g)].map((match) => match[1] as string),
+  );
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});

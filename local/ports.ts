@@ -1,17 +1,41 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. Whoever takes it must be ready to try another. */
+/** Where the kernel begins to take ports for outgoing connections, by default (Linux; elsewhere it is higher). */
+const USUAL_OUTGOING = 32_768;
+/** Below are the ports that well-known servers use. */
+const LOWEST = 15_000;
+/** Fewer than this are too few to choose from among other test runs. */
+const ENOUGH = 1_000;
+
+/** Given to somebody already: free until it is listened on. */
+const given = new Set<number>();
+
+/**
+ * A TCP port that was free a moment ago, and that no outgoing connection is given: a server may be started on it later, or
+ * again, without meeting EADDRINUSE for that reason. Never the same twice within a process.
+ */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
-  });
+  const end = firstOutgoingPort();
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (end - LOWEST));
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error(`no free port found between ${LOWEST} and ${end}`);
+}
+
+/** Where the kernel begins, as far as it says so. One that leaves nothing below is met with the usual range. */
+function firstOutgoingPort(): number {
+  let text: string;
+  try {
+    text = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
+  } catch {
+    return USUAL_OUTGOING;
+  }
+  const first = Number.parseInt(text, 10);
+  return first >= LOWEST + ENOUGH ? first : USUAL_OUTGOING;
 }
 
 /** Whether a server can listen on this port, on all addresses as our processes do. */

@@ -3,6 +3,9 @@ import { freePort } from "./ports.ts";
 import type { StackConfig } from "./stack-config.ts";
 import type { Program } from "./supervisor.ts";
 
+/** Short, so that what waits for a heartbeat is not waited for long when trying things out. */
+export const HEARTBEAT_INTERVAL_SECONDS = "30";
+
 /** What the data servers are reached by, and where the secrets are. */
 export interface Surroundings {
   databaseUrl: string;
@@ -43,8 +46,7 @@ export async function listPrograms(
     PUBLIC_API_URL: config.publicApiUrl,
     PUBLIC_OCPP_URL: config.publicOcppUrl,
     FIRST_ORG_CONTACT_EMAIL: config.firstOrganisation.contactEmail,
-    // Short, so that what waits for a heartbeat is not waited for long when trying things out.
-    HEARTBEAT_INTERVAL_SECONDS: env["HEARTBEAT_INTERVAL_SECONDS"] ?? "30",
+    HEARTBEAT_INTERVAL_SECONDS: env["HEARTBEAT_INTERVAL_SECONDS"] ?? HEARTBEAT_INTERVAL_SECONDS,
     ...secretVariables(around.secretFiles, env),
   };
   const program = async (name: string, file: string, own: Record<string, string> = {}): Promise<Program> => ({

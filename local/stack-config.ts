@@ -1,4 +1,5 @@
-import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/environment";
+import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
+import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/process/environment";
 
 /** What a person may set before `npm start`. Everything else in the environment is passed on to the processes as it is. */
 export interface StackConfig {
@@ -14,7 +15,7 @@ export interface StackConfig {
   firstOrganisation: { name: string; contactEmail: string };
 }
 
-/** Reads the environment once. Throws one error that lists every mistake. */
+/** Reads the environment once. Throws BadConfiguration with every mistake. */
 export function readStackConfig(env: Environment): StackConfig {
   const read = new EnvironmentReader(env, () => "");
   const url = (name: string, protocols: string[]) =>
@@ -43,7 +44,7 @@ export function readStackConfig(env: Environment): StackConfig {
       contactEmail: read.text("FIRST_ORG_CONTACT_EMAIL") ?? "operations@cpo.example",
     },
   };
-  if (read.mistakes.length > 0) throw new Error(`bad configuration:\n  ${read.mistakes.join("\n  ")}`);
+  if (read.mistakes.length > 0) throw new BadConfiguration(read.mistakes);
   return config;
 }
 

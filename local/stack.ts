@@ -1,19 +1,20 @@
 // The local stack: what `npm start` runs.
 import { chmodSync, mkdirSync } from "node:fs";
 import { relative } from "node:path";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { type Report, startDetached } from "./detach.ts";
 import { FOLDERS } from "./folders.ts";
 import { whenAbandoned } from "./lifeline.ts";
 import { isAlive } from "./process-identity.ts";
 import { runStack } from "./run-stack.ts";
-import { readStackConfig, type StackConfig } from "./stack-config.ts";
+import { readStackConfig } from "./stack-config.ts";
 import { endLeftovers, readState } from "./stack-state.ts";
 
 /** Set for the process that a detached start leaves running: it reports to the one that started it. */
 const isBackground = process.env["DYNAMO_BACKGROUND"] === "1";
 const detach = process.argv.includes("--detach");
 
-const config = readConfigOrExit();
+const config = configure("the local stack", () => readStackConfig(process.env));
 mkdirSync(FOLDERS.logs, { recursive: true });
 chmodSync(FOLDERS.logs, 0o700);
 
@@ -43,15 +44,6 @@ if (failure === undefined) await tellStarter({ kind: "ready" });
 else await report(failure);
 await stack.ended;
 process.exit(failure === undefined ? 0 : 1);
-
-function readConfigOrExit(): StackConfig {
-  try {
-    return readStackConfig(process.env);
-  } catch (mistakes) {
-    console.error((mistakes as Error).message);
-    process.exit(1);
-  }
-}
 
 /** Says so when the stack of this checkout runs already; cleans up after one that was killed. */
 async function findRunning(): Promise<string | undefined> {

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { parseDateTime } from "./date-time.ts";
 import { validatePayload } from "./validators.ts";
 
-const accepted = (currentTime: string) => validatePayload("1.6", "Heartbeat", "response", { currentTime }) === undefined;
+const accepted = (currentTime: string) =>
+  validatePayload("1.6", "Heartbeat", "response", { currentTime }) === undefined;
 
 test.each([
   ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"],
@@ -19,10 +20,15 @@ test.each([
   expect(parseDateTime(text)?.toISOString()).toBe(expected);
 });
 
-test.each(["", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z", "2026-01-31T25:00:00Z", "2026-01-31T12:00:00+99:00"])(
-  "what they refuse is no moment: %j",
-  (text) => {
-    expect(accepted(text)).toBe(false);
-    expect(parseDateTime(text)).toBeUndefined();
-  },
-);
+test.each([
+  "",
+  "yesterday",
+  "2026-01-31",
+  "2026-01-31T12:00:00",
+  "2026-13-01T00:00:00Z",
+  "2026-01-31T25:00:00Z",
+  "2026-01-31T12:00:00+99:00",
+])("what they refuse is no moment: %j", (text) => {
+  expect(accepted(text)).toBe(false);
+  expect(parseDateTime(text)).toBeUndefined();
+});

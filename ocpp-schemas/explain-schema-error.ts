@@ -45,8 +45,14 @@ export function explainSchemaError(version: OcppVersion, error: SchemaError, pay
   const place = placeText(steps, payload);
   return {
     refusal: REFUSAL_BY_KEYWORD[error.keyword] ?? "malformed-payload",
-    description: clip(`${place}: ${words(version, error, value, MAX_ERROR_DESCRIPTION - place.length - 2)}`, MAX_ERROR_DESCRIPTION),
-    pointer: steps.filter((step) => step.length <= MAX_POINTED).map((step) => `/${escapePointer(step)}`).join(""),
+    description: clip(
+      `${place}: ${words(version, error, value, MAX_ERROR_DESCRIPTION - place.length - 2)}`,
+      MAX_ERROR_DESCRIPTION,
+    ),
+    pointer: steps
+      .filter((step) => step.length <= MAX_POINTED)
+      .map((step) => `/${escapePointer(step)}`)
+      .join(""),
   };
 }
 
@@ -89,10 +95,13 @@ function characterCount(text: string): number {
   return count;
 }
 
-const typeWords = (type: string): string => (type === "boolean" ? "true or false" : `${/^[aio]/.test(type) ? "an" : "a"} ${type}`);
+const typeWords = (type: string): string =>
+  type === "boolean" ? "true or false" : `${/^[aio]/.test(type) ? "an" : "a"} ${type}`;
 
 const formatWords = (format: string): string =>
-  format === "date-time" ? "a date and time with time zone, like 2026-01-31T12:00:00Z" : `a valid ${format.toUpperCase()}`;
+  format === "date-time"
+    ? "a date and time with time zone, like 2026-01-31T12:00:00Z"
+    : `a valid ${format.toUpperCase()}`;
 
 /** As many of the members as there is room for; what was sent is always said. */
 function enumWords(allowed: unknown, value: unknown, room: number): string {
@@ -102,7 +111,8 @@ function enumWords(allowed: unknown, value: unknown, room: number): string {
   for (const [index, member] of members.entries()) {
     const next = index === 0 ? member : `${list}, ${member}`;
     const rest = index === members.length - 1 ? "" : ", …";
-    if ("must be one of ".length + next.length + rest.length + got.length > room) return `must be one of ${list}, …${got}`;
+    if ("must be one of ".length + next.length + rest.length + got.length > room)
+      return `must be one of ${list}, …${got}`;
     list = next;
   }
   return members.length === 1 ? `must be ${list}${got}` : `must be one of ${list}${got}`;
@@ -128,7 +138,8 @@ export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(plain(value, MAX_SHOWN - 2)) : plain(String(value));
 }
 
-const plain = (text: string, length = MAX_SHOWN): string => clip(text, length).replace(/[\p{C}\p{Z}]/gu, (c) => (c === " " ? c : "?"));
+const plain = (text: string, length = MAX_SHOWN): string =>
+  clip(text, length).replace(/[\p{C}\p{Z}]/gu, (c) => (c === " " ? c : "?"));
 
 /** At most `length` UTF-16 units, never half a character. */
 function clip(text: string, length: number): string {

@@ -10,7 +10,10 @@ test("the same package gives the same bytes, and they are what was generated", a
   expect(second).toEqual(first);
   expect(first.size).toBe(9);
   for (const [name, text] of first) {
-    expect(readFileSync(join(import.meta.dirname, "generated", name), "utf8") === text, `${name}: run npm run generate`).toBe(true);
+    expect(
+      readFileSync(join(import.meta.dirname, "generated", name), "utf8") === text,
+      `${name}: run npm run generate`,
+    ).toBe(true);
   }
 });
 
@@ -26,23 +29,46 @@ test("compiled validators import nothing at run time", async () => {
 test("every class is closed, except customData of 2.x", () => {
   for (const source of SCHEMA_FILES) {
     const { messages, definitions } = readSchemaSet(source);
-    const named = [...definitions, ...messages.map(({ action, kind, schema }) => [`${action} ${kind}`, schema] as const)];
-    const open = named.filter(([, schema]) => schema.type === "object" && schema.additionalProperties !== false).map(([name]) => name);
+    const named = [
+      ...definitions,
+      ...messages.map(({ action, kind, schema }) => [`${action} ${kind}`, schema] as const),
+    ];
+    const open = named
+      .filter(([, schema]) => schema.type === "object" && schema.additionalProperties !== false)
+      .map(([name]) => name);
     expect(open).toEqual(source.version === "1.6" ? [] : ["CustomDataType"]);
   }
 });
 
 test("a constraint that the generator does not know stops it", () => {
   expect(() => rewriteSchema({ type: "string", pattern: "^a" })).toThrow("unknown JSON Schema keyword pattern");
-  expect(() => rewriteSchema({ type: "array", items: [{ type: "string" }], additionalItems: false })).toThrow("not a JSON schema");
+  expect(() => rewriteSchema({ type: "array", items: [{ type: "string" }], additionalItems: false })).toThrow(
+    "not a JSON schema",
+  );
 });
 
 test("what means nothing goes, what constrains stays", () => {
-  expect(rewriteSchema({ type: "string", additionalProperties: false, javaType: "X", comment: "c", description: "d", default: "a", enum: ["a"] })).toEqual({
+  expect(
+    rewriteSchema({
+      type: "string",
+      additionalProperties: false,
+      javaType: "X",
+      comment: "c",
+      description: "d",
+      default: "a",
+      enum: ["a"],
+    }),
+  ).toEqual({
     type: "string",
     enum: ["a"],
   });
-  expect(rewriteSchema({ type: "object", additionalProperties: false, properties: { comment: { type: "string", maxLength: 3 } } })).toEqual({
+  expect(
+    rewriteSchema({
+      type: "object",
+      additionalProperties: false,
+      properties: { comment: { type: "string", maxLength: 3 } },
+    }),
+  ).toEqual({
     type: "object",
     additionalProperties: false,
     properties: { comment: { type: "string", maxLength: 3 } },

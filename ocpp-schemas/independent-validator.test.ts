@@ -15,7 +15,9 @@ function theyAccept(version: OcppVersion, { action, kind }: MessageSchema, paylo
     checkCallResult(frame: unknown, call: unknown): boolean;
   };
   const call = [2, "id", action, structuredClone(payload)];
-  return kind === "request" ? theirs.validateCall(call) : theirs.checkCallResult([3, "id", structuredClone(payload)], call);
+  return kind === "request"
+    ? theirs.validateCall(call)
+    : theirs.checkCallResult([3, "id", structuredClone(payload)], call);
 }
 
 /** Where typed-ocpp's 1.6 schemas allow longer text than the specification's CiString500 and CiString50 (see patches.md). */
@@ -50,7 +52,10 @@ test.each(sets)("$version: each broken constraint is refused for what it is, at 
     for (const { payload, constraint, pointer, refusal } of violations(message.schema, set.definitions)) {
       const place = `${message.action} ${message.kind} ${pointer}`;
       const ours = validatePayload(version, message.action, message.kind, payload);
-      expect({ refusal: ours?.refusal, pointer: ours?.pointer }, `${place} ${constraint}`).toEqual({ refusal, pointer });
+      expect({ refusal: ours?.refusal, pointer: ours?.pointer }, `${place} ${constraint}`).toEqual({
+        refusal,
+        pointer,
+      });
       expect(ours?.description.length, place).toBeLessThanOrEqual(255);
       seen.set(constraint, (seen.get(constraint) ?? 0) + 1);
       // It strips unknown fields instead of refusing them.
@@ -58,7 +63,17 @@ test.each(sets)("$version: each broken constraint is refused for what it is, at 
       expect(theyAccept(version, message, payload), `${place} ${constraint}`).toBe(false);
     }
   }
-  const inAll = ["additionalProperties", "enum", "format", "fraction", "maxLength", "minItems", "null", "required", "type"];
+  const inAll = [
+    "additionalProperties",
+    "enum",
+    "format",
+    "fraction",
+    "maxLength",
+    "minItems",
+    "null",
+    "required",
+    "type",
+  ];
   const more = version === "1.6" ? ["multipleOf"] : ["maxItems", "maximum", "minimum"];
   expect([...seen.keys()].sort()).toEqual([...inAll, ...more].sort());
 });

@@ -25,4 +25,6 @@ export type Action21 = Action<"2.1">;
 export type RequestPayload<V extends OcppVersion, A extends Action<V>> = Requests[V][A];
 
 /** What a CALLRESULT carries; `never` for a SEND, which has no answer. */
-export type ResponsePayload<V extends OcppVersion, A extends Action<V>> = A extends keyof Responses[V] ? Responses[V][A] : never;
+export type ResponsePayload<V extends OcppVersion, A extends Action<V>> = A extends keyof Responses[V]
+  ? Responses[V][A]
+  : never;

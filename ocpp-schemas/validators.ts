@@ -35,5 +35,9 @@ function withoutSchema(version: OcppVersion, action: string, kind: PayloadKind):
   if (kind === "response" && VALIDATORS[version].requests.has(action)) {
     return { refusal: "protocol", description: `${action} is a SEND and has no response`, pointer: "" };
   }
-  return { refusal: "unknown-action", description: `${shown(action)} is not an action of OCPP ${version}`, pointer: "" };
+  return {
+    refusal: "unknown-action",
+    description: `${shown(action)} is not an action of OCPP ${version}`,
+    pointer: "",
+  };
 }

@@ -31,11 +31,11 @@ export const CALL_ERROR_CODE: Record<Refusal, Spelling> = {
   "out-of-range": same("PropertyConstraintViolation"),
   "wrong-cardinality": newer("OccurenceConstraintViolation", "OccurrenceConstraintViolation"),
   "not-allowed": same("SecurityError"),
-  "protocol": same("ProtocolError"),
+  protocol: same("ProtocolError"),
   "bad-frame": newer("FormationViolation", "RpcFrameworkError"),
   "unknown-message-type": newer("GenericError", "MessageTypeNotSupported"),
-  "internal": same("InternalError"),
-  "generic": same("GenericError"),
+  internal: same("InternalError"),
+  generic: same("GenericError"),
 };
 
 /** `errorDescription` holds at most 255 characters (P4 §4.2.3). */

@@ -25,25 +25,44 @@ const command: CommandMessage = {
   deadlineAtMs: 1_777_631_040_000,
   askerId: "api-1",
 };
+const validFor: CommandMessage = { ...command, validForMs: 30_000 };
 const close: CloseMessage = { v: 1, kind: "close", identity, belowEpoch: 12, reason: "superseded" };
 const head = { v: 1, commandId: command.commandId, nodeId: "gw-1", epoch: command.epoch } as const;
 const reports: CommandReport[] = [
   { ...head, kind: "received" },
   { ...head, kind: "notHere" },
   { ...head, kind: "sent", sentAtMs: 1_777_631_010_001 },
-  { ...head, kind: "outcome", outcome: { state: "accepted", response: '{"status":"Accepted"}', sentAtMs: 1, answeredAtMs: 2 } },
-  { ...head, kind: "outcome", outcome: { state: "error", error: { code: "NotSupported", description: "no", details: {} } } },
+  {
+    ...head,
+    kind: "outcome",
+    outcome: { state: "accepted", response: '{"status":"Accepted"}', sentAtMs: 1, answeredAtMs: 2 },
+  },
+  {
+    ...head,
+    kind: "outcome",
+    outcome: { state: "error", error: { code: "NotSupported", description: "no", details: {} } },
+  },
 ];
 
 describe("command message", () => {
   test("messages of format 1 are read for ever (golden file)", () => {
-    const lines = readFileSync(new URL("golden/command-messages-1.jsonl", import.meta.url), "utf8").trim().split("\n");
-    expect(lines).toEqual([encodeNodeMessage(command), encodeNodeMessage(close), ...reports.map(encodeCommandReport)]);
+    const lines = readFileSync(new URL("golden/command-messages-1.jsonl", import.meta.url), "utf8")
+      .trim()
+      .split("\n");
+    expect(lines).toEqual([
+      encodeNodeMessage(command),
+      encodeNodeMessage(close),
+      ...reports.map(encodeCommandReport),
+      encodeNodeMessage(validFor),
+    ]);
     expect(lines.slice(0, 2).map((line) => decodeNodeMessage(line))).toEqual([
       { ok: true, value: command },
       { ok: true, value: close },
     ]);
-    expect(lines.slice(2).map((line) => decodeCommandReport(line))).toEqual(reports.map((value) => ({ ok: true, value })));
+    expect(decodeNodeMessage(lines.at(-1) as string)).toEqual({ ok: true, value: validFor });
+    expect(lines.slice(2, -1).map((line) => decodeCommandReport(line))).toEqual(
+      reports.map((value) => ({ ok: true, value })),
+    );
   });
 
   test.each([

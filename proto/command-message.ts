@@ -6,6 +6,7 @@ import type { OcppVersion } from "./ocpp-version.ts";
 import { err, ok, type Result } from "./result.ts";
 import type { StationIdentity } from "./station-identity.ts";
 
+/** Grows only when older builds must refuse what newer ones write; fields that may be missing are added without. */
 export const COMMAND_FORMAT = 1;
 
 /** Send one CALL to a station, on exactly the connection with this epoch. */
@@ -29,6 +30,11 @@ export interface CommandMessage {
   callTimeoutMs: number;
   /** Unix ms. Past it the command is dropped unsent: nothing starts a session ten minutes late. */
   deadlineAtMs: number;
+  /**
+   * What is left of it, counted from receipt: the sender's clock and the gateway's need not agree. A gateway that finds it
+   * takes it for the deadline.
+   */
+  validForMs?: number;
   /** The process that wants the reports: askerReports(askerId). */
   askerId: string;
 }
@@ -71,7 +77,9 @@ export type CommandReport = { v: typeof COMMAND_FORMAT; commandId: string; nodeI
 /** What a sealed payload is bound to (the context of sealed-secret.ts): the command it belongs to. */
 export const sealedPayloadContext = (commandId: string): string => `command:${commandId}`;
 
+/** For the node channel. */
 export const encodeNodeMessage = (message: NodeMessage): string => JSON.stringify(message);
+/** For the channel of whoever asked. */
 export const encodeCommandReport = (report: CommandReport): string => JSON.stringify(report);
 
 /** Reads a message of the node channel; says why when this build cannot. */

@@ -102,9 +102,13 @@ function nestsTooDeep(json: string): boolean {
 export const encodeCall = (messageId: string, action: string, payload: string): string =>
   `[2,${JSON.stringify(messageId)},${JSON.stringify(action)},${payload}]`;
 
+/** `payload` is JSON text, valid against its action's response schema. */
 export const encodeCallResult = (messageId: string, payload: string): string =>
   `[3,${JSON.stringify(messageId)},${payload}]`;
 
-/** @param messageId a number only in answer to one (BrokenFrame.numericMessageId). */
+/**
+ * Details are always `{}`: nothing of our inside belongs there. The description is cut at the 255 characters that are allowed.
+ * @param messageId a number only in answer to one (BrokenFrame.numericMessageId)
+ */
 export const encodeCallError = (messageId: string | number, code: string, description: string): string =>
   `[4,${JSON.stringify(messageId)},${JSON.stringify(code)},${JSON.stringify(description.slice(0, 255))},{}]`;

@@ -9,6 +9,7 @@ export const SUBPROTOCOL: Record<OcppVersion, string> = {
   "2.1": "ocpp2.1",
 };
 
+/** Whether the text (of a URL, a flag, a request) names a version that we speak. */
 export function isOcppVersion(text: string): text is OcppVersion {
   return (OCPP_VERSIONS as readonly string[]).includes(text);
 }

@@ -18,6 +18,9 @@ export const laneIdOf = (laneKey: string) => laneKey.slice("ocpp:lane:{".length,
 /** String, the writer's node id. Set by the gateway with LEASE_MS and renewed; gone: the writer is dead or cut off. Read by the intake's script that deletes a lane. */
 export const laneLease = (laneId: string) => `ocpp:lane-lease:{${laneId}}`;
 
+/** String "". Set by the intake every second while the lane is idle, for LEASE_MS: whether the lane's master takes writes, without which no lease can be renewed. */
+export const laneProbe = (laneId: string) => `ocpp:lane-probe:{${laneId}}`;
+
 /** Hash lane id → JSON {nodeId, startedAtMs}. Written by gateways before a lane's first entry and with each lease renewal; read by the intake, which removes the fields of deleted lanes. */
 export const LANES = "ocpp:lanes";
 
@@ -27,7 +30,7 @@ export const stationRecord = (identity: StationIdentity) => `ocpp:station:${tag(
 /** String "1". Set for 5 s by a gateway whose lookup found no such station; deleted by the control plane when it registers one. */
 export const unknownStation = (identity: StationIdentity) => `ocpp:unknown:${tag(identity)}`;
 
-/** Hash {node, epoch}: who holds the station's socket. Written by the gateways' ownership scripts, read by commands and commissioning. Never expires (epochs must not run backwards): a dead node is seen by its lease. */
+/** Hash {node, epoch, attempt, formerNode, formerEpoch}: who holds the station's socket. Written by the gateways' ownership scripts (the last three are theirs alone: what the last takeover replaced, for one whose answer is lost), node and epoch read by commands and commissioning. Never expires (epochs must not run backwards): a dead node is seen by its lease. */
 export const stationOwner = (identity: StationIdentity) => `ocpp:owner:${tag(identity)}`;
 
 /** String, JSON {laneId, startedAtMs}. Set by a gateway with LEASE_MS and renewed; deleted by a clean stop. Read by commands, presence, commissioning. */

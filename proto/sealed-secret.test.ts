@@ -14,7 +14,9 @@ test("a sealed secret opens only in its own context, with its own key, unchanged
 });
 
 test("a password matches by its bytes on the wire, current or pending, and only under its own pepper", () => {
-  const peppers = parsePeppers(`p2:${Buffer.alloc(32, 2).toString("base64")},p1:${Buffer.alloc(32, 1).toString("base64")}`);
+  const peppers = parsePeppers(
+    `p2:${Buffer.alloc(32, 2).toString("base64")},p1:${Buffer.alloc(32, 1).toString("base64")}`,
+  );
   const wire = Buffer.from([0, 255, 1]);
   const verifier = (pepperId: string, of: Uint8Array) => ({
     digest: digestPassword(of, peppers.get(pepperId) as Buffer).toString("base64"),

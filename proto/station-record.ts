@@ -35,6 +35,7 @@ export interface StationRecord {
   retired: boolean;
 }
 
+/** As it stands in Redis; only the control plane writes it. */
 export const encodeStationRecord = (record: StationRecord): string => JSON.stringify(record);
 
 /** Reads what the control plane wrote. A record of a newer format is a fault of the deployment order: thrown. */

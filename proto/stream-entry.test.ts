@@ -1,13 +1,30 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { StationIdentity } from "./station-identity.ts";
-import { decodeEntry, encodeEntry, EntryBuilder, FLAG_EVENT, framePrefix, type LaneFrame, UnknownEntryFormat } from "./stream-entry.ts";
+import {
+  decodeEntry,
+  encodeEntry,
+  EntryBuilder,
+  FLAG_EVENT,
+  framePrefix,
+  type LaneFrame,
+  UnknownEntryFormat,
+} from "./stream-entry.ts";
 
 const identity = "cp_01hxab1c2d3e" as StationIdentity;
 const AT_MS = 1_777_631_000_000;
 
 const frames: LaneFrame[] = [
-  { kind: "inbound", identity, version: "1.6", epoch: AT_MS - 5_000, seq: 1, receivedAtMs: AT_MS, flagged: false, text: '[2,"1","Heartbeat",{}]' },
+  {
+    kind: "inbound",
+    identity,
+    version: "1.6",
+    epoch: AT_MS - 5_000,
+    seq: 1,
+    receivedAtMs: AT_MS,
+    flagged: false,
+    text: '[2,"1","Heartbeat",{}]',
+  },
   {
     kind: "inbound",
     identity,
@@ -19,8 +36,26 @@ const frames: LaneFrame[] = [
     text: '[2,"ü—語","Authorize",{"idToken":\n{}}]',
     answer: '[3,"ü—語",{"idTokenInfo":{"status":"Accepted"}}]',
   },
-  { kind: "outbound", identity: "ключ" as StationIdentity, version: "2.0.1", epoch: 7, seq: 2, receivedAtMs: AT_MS, flagged: false, text: "[2,\"cmd\",\"Reset\",{}]" },
-  { kind: "event", identity: "", version: "1.6", epoch: 0, seq: 0, receivedAtMs: AT_MS, flagged: false, text: '{"event":"sealed","nodeId":"gw-1"}' },
+  {
+    kind: "outbound",
+    identity: "ключ" as StationIdentity,
+    version: "2.0.1",
+    epoch: 7,
+    seq: 2,
+    receivedAtMs: AT_MS,
+    flagged: false,
+    text: '[2,"cmd","Reset",{}]',
+  },
+  {
+    kind: "event",
+    identity: "",
+    version: "1.6",
+    epoch: 0,
+    seq: 0,
+    receivedAtMs: AT_MS,
+    flagged: false,
+    text: '{"event":"sealed","nodeId":"gw-1"}',
+  },
 ];
 
 describe("lane entry", () => {
@@ -29,9 +64,12 @@ describe("lane entry", () => {
   });
 
   test("an entry written by format 1 is read for ever (golden file)", () => {
-    const golden = Buffer.from(readFileSync(new URL("golden/lane-entry-1.b64", import.meta.url), "utf8"), "base64");
-    expect(decodeEntry(golden)).toEqual(frames);
-    expect(encodeEntry(frames).equals(golden)).toBe(true);
+    const golden = (name: string) =>
+      Buffer.from(readFileSync(new URL(`golden/${name}`, import.meta.url), "utf8"), "base64");
+    expect(decodeEntry(golden("lane-entry-1.b64"))).toEqual(frames);
+    expect(encodeEntry(frames).equals(golden("lane-entry-1.b64"))).toBe(true);
+    // Earlier writers set the base to the first frame's time.
+    expect(decodeEntry(golden("lane-entry-1-base-at-first.b64"))).toEqual(frames);
   });
 
   test("a frame larger than the builder's buffer makes it grow", () => {
@@ -48,7 +86,22 @@ describe("lane entry", () => {
     const prefix = framePrefix("1.6", 1, identity);
     builder.add(prefix, 0, 1, AT_MS, Buffer.from("a"), undefined);
     builder.add(prefix, 0, 2, AT_MS - 3_600_000, Buffer.from("b"), undefined);
-    expect(decodeEntry(builder.finish()).map((f) => f.receivedAtMs)).toEqual([AT_MS, AT_MS]);
+    expect(decodeEntry(builder.finish()).map((f) => f.receivedAtMs)).toEqual([AT_MS, AT_MS - 25_000]);
+  });
+
+  test("a frame that was held up keeps its time behind a younger one; what cannot be told does not fit", () => {
+    const builder = new EntryBuilder();
+    const prefix = framePrefix("1.6", 1, identity);
+    builder.add(prefix, 0, 2, AT_MS, Buffer.from("a"), undefined);
+    builder.add(prefix, 0, 1, AT_MS - 20_000, Buffer.from("b"), undefined);
+    expect([-25_001, -25_000, 40_535, 40_536].map((ms) => builder.fits(AT_MS + ms))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(decodeEntry(builder.finish()).map((f) => f.receivedAtMs)).toEqual([AT_MS, AT_MS - 20_000]);
+    expect(builder.fits(0)).toBe(true);
   });
 
   test("a newer format is told apart from damage", () => {

@@ -10,6 +10,7 @@
 import { OCPP_VERSIONS, type OcppVersion } from "./ocpp-version.ts";
 import type { StationIdentity } from "./station-identity.ts";
 
+/** Grows only when older builds must wait for newer ones; what can be skipped comes behind a new flag. */
 export const ENTRY_FORMAT = 1;
 
 /** The stream field that holds the entry. */
@@ -21,7 +22,7 @@ export const FLAG_ANSWER = 1;
 export const FLAG_EVENT = 2;
 /** We sent this frame; else the station did. */
 export const FLAG_OUTBOUND = 4;
-/** The frame breaks its schema and was stored all the same (transaction data is never refused into the bin). */
+/** The frame breaks its schema: transaction data that was accepted all the same, or (its answer is a CALLERROR) what was refused. */
 export const FLAG_FLAGGED = 8;
 
 export interface LaneFrame {
@@ -41,6 +42,7 @@ export interface LaneFrame {
   flagged: boolean;
 }
 
+/** An entry of a newer release: no damage, the lane waits for a build that reads it. */
 export class UnknownEntryFormat extends Error {
   constructor(format: number) {
     super(`lane entry of format ${format}: this build reads format ${ENTRY_FORMAT}`);
@@ -53,6 +55,11 @@ const ENTRY_HEADER = 7;
 const FRAME_FIXED = 4 + 2 + 1 + 6;
 /** `ms after base` is a u16, so a builder must not live longer than this. */
 export const MAX_ENTRY_AGE_MS = 65_535;
+/**
+ * How far an entry's base lies before its first frame. Frames come in the order in which they were decided, so one that
+ * was held up stands behind younger ones.
+ */
+const BASE_BEFORE_FIRST_MS = 25_000;
 
 /**
  * One version, epoch and identity as they stand in every frame of a connection: encoded once per connection.
@@ -89,13 +96,26 @@ export class EntryBuilder {
     return this.#length;
   }
 
+  /** Whether a frame of this time can be told in this entry; else it belongs into the next one. */
+  fits(atMs: number): boolean {
+    const offsetMs = atMs - this.#baseMs;
+    return this.#count === 0 || (offsetMs >= 0 && offsetMs <= MAX_ENTRY_AGE_MS);
+  }
+
   /** @param text the frame's UTF-8 bytes. @param answer UTF-8 bytes of the reply, or undefined. */
-  add(prefix: Buffer, flags: number, seq: number, atMs: number, text: Uint8Array, answer: Uint8Array | undefined): void {
+  add(
+    prefix: Buffer,
+    flags: number,
+    seq: number,
+    atMs: number,
+    text: Uint8Array,
+    answer: Uint8Array | undefined,
+  ): void {
     if (this.#count === 0) {
       this.#length = ENTRY_HEADER;
-      this.#baseMs = atMs;
+      this.#baseMs = Math.max(0, atMs - BASE_BEFORE_FIRST_MS);
       this.#buffer[0] = ENTRY_FORMAT;
-      this.#buffer.writeUIntLE(atMs, 1, 6);
+      this.#buffer.writeUIntLE(this.#baseMs, 1, 6);
     }
     const answerBytes = answer === undefined ? 0 : 4 + answer.length;
     const following = 6 + prefix.length + answerBytes + text.length;
@@ -104,7 +124,7 @@ export class EntryBuilder {
     let at = this.#length;
     at = b.writeUInt32LE(following, at);
     at = b.writeUInt32LE(seq, at);
-    // A clock that stepped back between two frames of one turn must not make a negative offset.
+    // For a caller that does not ask `fits`: no offset may be negative.
     at = b.writeUInt16LE(Math.min(Math.max(atMs - this.#baseMs, 0), MAX_ENTRY_AGE_MS), at);
     b.set(prefix, at);
     b[at] = (prefix[0] as number) | flags | (answer === undefined ? 0 : FLAG_ANSWER);
@@ -140,9 +160,18 @@ export function encodeEntry(frames: readonly LaneFrame[]): Buffer {
   const builder = new EntryBuilder();
   for (const f of frames) {
     const flags =
-      (f.kind === "event" ? FLAG_EVENT : 0) | (f.kind === "outbound" ? FLAG_OUTBOUND : 0) | (f.flagged ? FLAG_FLAGGED : 0);
+      (f.kind === "event" ? FLAG_EVENT : 0) |
+      (f.kind === "outbound" ? FLAG_OUTBOUND : 0) |
+      (f.flagged ? FLAG_FLAGGED : 0);
     const answer = f.answer === undefined ? undefined : Buffer.from(f.answer, "utf8");
-    builder.add(framePrefix(f.version, f.epoch, f.identity), flags, f.seq, f.receivedAtMs, Buffer.from(f.text, "utf8"), answer);
+    builder.add(
+      framePrefix(f.version, f.epoch, f.identity),
+      flags,
+      f.seq,
+      f.receivedAtMs,
+      Buffer.from(f.text, "utf8"),
+      answer,
+    );
   }
   return builder.finish();
 }
@@ -156,7 +185,8 @@ export function decodeEntry(entry: Buffer): LaneFrame[] {
   let at = ENTRY_HEADER;
   while (at < entry.length) {
     const end = at + 4 + entry.readUInt32LE(at);
-    if (end > entry.length || end < at + 4 + FRAME_FIXED + 1) throw new RangeError(`frame at byte ${at} runs out of the entry`);
+    if (end > entry.length || end < at + 4 + FRAME_FIXED + 1)
+      throw new RangeError(`frame at byte ${at} runs out of the entry`);
     frames.push(decodeFrameAt(entry, at + 4, end, baseMs));
     at = end;
   }
@@ -184,5 +214,15 @@ function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number
   const kind = versionAndFlags & FLAG_EVENT ? "event" : versionAndFlags & FLAG_OUTBOUND ? "outbound" : "inbound";
   const flagged = (versionAndFlags & FLAG_FLAGGED) !== 0;
   const text = entry.toString("utf8", at, end);
-  return { kind, identity, version, epoch, seq, receivedAtMs, text, flagged, ...(answer === undefined ? {} : { answer }) };
+  return {
+    kind,
+    identity,
+    version,
+    epoch,
+    seq,
+    receivedAtMs,
+    text,
+    flagged,
+    ...(answer === undefined ? {} : { answer }),
+  };
 }

@@ -2,28 +2,36 @@ import { z } from "zod";
 import type { Sql } from "../database.ts";
 import { isoTime } from "../http/fields.ts";
 import { isoMillis } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 
 /** A command as the API shows it, while it runs and after. */
-export const commandAnswer = z.strictObject({
-  command_id: z.string(),
-  charge_point_id: z.string(),
-  command: z.string().describe("the OCPP action"),
-  payload: z.unknown().describe("as sent, secrets masked"),
-  status: z
-    .enum(["queued", "sent", "accepted", "rejected", "error", "timeout", "not_connected", "unknown"])
-    .describe(
-      "queued and sent are still under way; the others are final. unknown: perhaps carried out, the connection changed",
-    ),
-  response: z.unknown().describe("the charge point's answer as it came; null without one"),
-  error: z
-    .strictObject({ code: z.string(), description: z.string(), details: z.unknown().optional() })
-    .optional()
-    .describe("the charge point's CALLERROR, or why its answer breaks the schema"),
-  reason: z.string().optional().describe("why there is no answer"),
-  requested_at: isoTime(),
-  sent_at: isoTime().nullable(),
-  response_time_ms: z.int().nullable().describe("from sending to the answer"),
-});
+export const commandAnswer = named(
+  "Command",
+  z.strictObject({
+    command_id: z.string(),
+    charge_point_id: z.string(),
+    command: z.string().describe("the OCPP action"),
+    payload: z.unknown().describe("as sent, secrets masked"),
+    status: z
+      .enum(["queued", "sent", "accepted", "rejected", "error", "timeout", "not_connected", "unknown"])
+      .describe(
+        "queued and sent are still under way; the others are final. unknown: perhaps carried out, the connection changed",
+      ),
+    response: z.unknown().describe("the charge point's answer as it came; null without one"),
+    error: z
+      .strictObject({ code: z.string(), description: z.string(), details: z.unknown().optional() })
+      .optional()
+      .describe("the charge point's CALLERROR, or why its answer breaks the schema"),
+    reason: z.string().optional().describe("why there is no answer"),
+    last_seen_at: isoTime()
+      .nullable()
+      .optional()
+      .describe("only with not_connected: when anything last came from the charge point; null: never"),
+    requested_at: isoTime(),
+    sent_at: isoTime().nullable(),
+    response_time_ms: z.int().nullable().describe("from sending to the answer"),
+  }),
+);
 export type CommandAnswer = z.output<typeof commandAnswer>;
 
 export const FINAL = new Set<CommandAnswer["status"]>([
@@ -49,11 +57,12 @@ interface CommandRow {
   created_key: string;
   sent_at: Date | null;
   answered_at: Date | null;
+  last_seen_at: Date | null;
 }
 
 const COLUMNS = `c.id, s.charge_point_id, c.action, c.payload, c.state, c.response, c.error, c.reason, c.created_at,
-  to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as created_key, c.sent_at, c.answered_at
-  from commands c join stations s on s.id = c.station_id`;
+  to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as created_key, c.sent_at, c.answered_at, seen.last_seen_at
+  from commands c join stations s on s.id = c.station_id left join station_seen seen on seen.station_id = s.id`;
 
 /** The organisation's command with this id. */
 export async function findCommand(sql: Sql, orgId: string, commandId: string): Promise<CommandAnswer | undefined> {
@@ -87,6 +96,7 @@ function toAnswer(row: CommandRow): CommandAnswer {
     response: row.response,
     ...(row.error === null ? {} : { error: row.error }),
     ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.state === "not_connected" ? { last_seen_at: row.last_seen_at && isoMillis(row.last_seen_at) } : {}),
     requested_at: isoMillis(row.created_at),
     sent_at: row.sent_at && isoMillis(row.sent_at),
     response_time_ms: row.sent_at && row.answered_at && row.answered_at.getTime() - row.sent_at.getTime(),

@@ -30,10 +30,17 @@ const timeoutSeconds = z
   .default(10)
   .describe("how long to wait for the outcome; then 202 with the command's address");
 const chargePointId = z.string().min(1).max(64);
+/** Of every operation that sends a command. */
+const STATES =
+  "A request that made a command is answered with that command: its `status` says what became of it, also when the charge point is offline (`not_connected`, with `reason` and `last_seen_at`), says no or does not answer. HTTP errors are for requests that made no command.";
 const ANSWERS = {
-  200: { description: "The command has its final state", schema: commandAnswer },
-  202: { description: "Still under way; Location is the command's address", schema: commandAnswer },
-};
+  200: { description: "The command has its final state", schema: commandAnswer, headers: ["Location"] },
+  202: {
+    description: "Still under way; Location is the command's address",
+    schema: commandAnswer,
+    headers: ["Location"],
+  },
+} as const;
 const VERSIONS: Record<"ocpp16" | "ocpp201" | "ocpp21", OcppVersion> = {
   ocpp16: "1.6",
   ocpp201: "2.0.1",
@@ -91,10 +98,9 @@ export function commandRoutes({ pool, sender, validator }: CommandRoutesDeps): R
     defineRoute({
       method: "post",
       path: `/api/v1/${name}/send_command`,
-      operationId: `send_${name}_command`,
+      operationId: `${name}SendCommand`,
       summary: `Send any OCPP ${VERSIONS[name]} CALL to a charge point`,
-      description:
-        "The payload is checked against the version's schema before anything is sent. What may not be repeated (a remote start, an unlock, a reset) is never sent twice by us.",
+      description: `The payload is checked against the version's schema before anything is sent. What may not be repeated (a remote start, an unlock, a reset) is never sent twice by us.\n\n${STATES}`,
       tag: TAG,
       access: { kind: "organization", scope: "write:charge_points" },
       rateLimit: "command",
@@ -111,13 +117,18 @@ export function commandRoutes({ pool, sender, validator }: CommandRoutesDeps): R
         payload: { requestedMessage: "Heartbeat" },
       },
       responses: ANSWERS,
-      problems: ["charge_point_not_found", "conflict", "unavailable"],
+      problems: ["charge_point_not_found", "wrong_ocpp_version", "unavailable"],
       async handle({ caller, body, signal }) {
         const station = await stationOf(caller.orgId, body.charge_point_id);
         if (station.version !== VERSIONS[name])
-          throw new ProblemError("conflict", `${body.charge_point_id} speaks OCPP ${station.version}.`, {
-            remedy: `Use POST /api/v1/${API_OF[station.version]}/send_command.`,
-          });
+          throw new ProblemError(
+            "wrong_ocpp_version",
+            `${body.charge_point_id} speaks OCPP ${station.version}, not ${VERSIONS[name]}.`,
+            {
+              remedy: `Use POST /api/v1/${API_OF[station.version]}/send_command.`,
+              members: { ocpp_version: station.version },
+            },
+          );
         return sendAndWait(station, {
           action: body.command,
           payload: body.payload,
@@ -136,8 +147,9 @@ export function commandRoutes({ pool, sender, validator }: CommandRoutesDeps): R
     defineRoute({
       method: "post",
       path: "/api/v1/cpo/commands/{charge_point_id}",
-      operationId: "send_operator_command",
+      operationId: "sendOperatorCommand",
       summary: "Send a command in operators' words, whatever OCPP version the charge point speaks",
+      description: STATES,
       tag: TAG,
       access: { kind: "organization", scope: "write:charge_points" },
       rateLimit: "command",
@@ -174,7 +186,7 @@ export function commandRoutes({ pool, sender, validator }: CommandRoutesDeps): R
     defineRoute({
       method: "get",
       path: "/api/v1/cpo/commands/{charge_point_id}",
-      operationId: "list_commands",
+      operationId: "listCommands",
       summary: "Commands sent to a charge point, newest first",
       tag: TAG,
       access: { kind: "organization", scope: "read:charge_points" },
@@ -196,7 +208,7 @@ export function commandRoutes({ pool, sender, validator }: CommandRoutesDeps): R
     defineRoute({
       method: "get",
       path: "/api/v1/commands/{command_id}",
-      operationId: "get_command",
+      operationId: "getCommand",
       summary: "What became of a command",
       tag: TAG,
       access: { kind: "organization", scope: "read:charge_points" },

@@ -67,13 +67,15 @@ export async function deliverCommand(
     let refusedSinceMs: number | undefined;
     /** The current target may have taken it: it was published there, and no answer said otherwise. */
     let mayBeThere = false;
+    /** It was published there before, and what became of that is not known: words on both are on their way. */
+    let again = false;
     while (!deps.signal.aborted) {
       if (Date.now() >= command.deadlineAtMs && !mayBeThere) return notConnected("no gateway took the command in time");
       const receivers = await publish(command, target, deps);
       let followed: Followed = { kind: "notHere" };
       if (receivers !== 0) {
         mayBeThere = true;
-        followed = await follow(inbox, target, finalBy, command.identity, deps);
+        followed = await follow(inbox, { target, again, finalBy, identity: command.identity }, deps);
       } else if (mayBeThere) {
         return unknown(`the gateway node ${target.nodeId} ended while it may have had the command`);
       }
@@ -87,9 +89,10 @@ export async function deliverCommand(
         case "expired":
           return unknown("no word from the gateway by the deadline");
         case "silent":
+          again = true;
           continue;
         case "notHere": {
-          mayBeThere = false;
+          mayBeThere = again = false;
           refusedSinceMs ??= Date.now();
           const next = await deps.resolveOwner(command.identity).catch(() => target);
           if (next === undefined) return notConnected("the charge point is not connected");
@@ -113,30 +116,38 @@ export async function deliverCommand(
 
 /** @returns the number of listeners; 1 where Redis did not say: the command may have reached one. */
 async function publish(command: Omit<CommandMessage, "epoch">, target: Owner, deps: DeliveryDeps): Promise<number> {
-  return deps.channel.publish(target.nodeId, { ...command, epoch: target.epoch }).catch(() => 1);
+  const validForMs = Math.max(0, command.deadlineAtMs - Date.now());
+  return deps.channel.publish(target.nodeId, { ...command, epoch: target.epoch, validForMs }).catch(() => 1);
 }
 
-/** Reads reports until the command ends, its owner changes, or the gateway has not even acknowledged it in time. */
+/**
+ * Reads reports until the command ends, its owner changes, or the gateway has not even acknowledged it in time. "Not here"
+ * is believed when nothing else can be on its way: the word on an earlier publication may be overtaken by the receipt of a later one.
+ */
 async function follow(
   inbox: ReportInbox,
-  target: Owner,
-  finalBy: number,
-  identity: StationIdentity,
+  { target, again, finalBy, identity }: { target: Owner; again: boolean; finalBy: number; identity: StationIdentity },
   deps: DeliveryDeps,
 ): Promise<Followed> {
   const { timing, signal } = deps;
   const receiptBy = Date.now() + timing.receiptMs;
   let received = false;
+  let refused = false;
   let watchAt = Date.now() + timing.watchMs;
   const lost = new LostOwner(timing);
   while (!signal.aborted) {
-    const until = Math.min(watchAt, finalBy, received ? Infinity : receiptBy);
+    const conclusive = refused && !received && !again;
+    const until = conclusive ? 0 : Math.min(watchAt, finalBy, received ? Infinity : receiptBy);
     const report = await inbox.next(until - Date.now(), signal);
     if (report?.kind === "outcome") return { kind: "outcome", outcome: report.outcome };
-    if (report?.kind === "notHere" && isFrom(report, target) && !received) return { kind: "notHere" };
-    if (report?.kind === "received" || report?.kind === "sent") received = true;
     if (report?.kind === "sent") await deps.recordSent(new Date(report.sentAtMs));
-    if (report !== undefined) continue;
+    if (report !== undefined) {
+      if (!isFrom(report, target)) continue;
+      if (report.kind === "notHere") refused = true;
+      else received = true;
+      continue;
+    }
+    if (conclusive) return { kind: "notHere" };
     const now = Date.now();
     if (now >= watchAt) {
       watchAt = now + timing.watchMs;
@@ -146,6 +157,7 @@ async function follow(
       if (lost.isLost(current, target, now)) return { kind: "moved" };
     }
     if (now >= finalBy) return { kind: "expired" };
+    if (refused && !received && now >= receiptBy) return { kind: "notHere" };
     if (!received && now >= receiptBy) return lost.suspected ? { kind: "moved" } : { kind: "silent" };
   }
   return { kind: "elsewhere" };

@@ -4,9 +4,9 @@ import {
   type CommandMessage,
   type CommandReport,
 } from "@dynamo-csms/proto/command-message";
+import { connectionReady, type RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { askerReports, nodeCommands } from "@dynamo-csms/proto/redis-keys";
 import type { Logger } from "pino";
-import { connectionReady, type RedisConnection } from "../redis-connection.ts";
 
 export interface NodeChannelDeps {
   /** This process among all that ask: gateways report to its channel. New per process start. */

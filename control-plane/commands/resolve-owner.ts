@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { nodeLease, stationOwner } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import type { RedisConnection } from "../redis-connection.ts";
 
 /** Who holds a station's socket, as the gateways wrote it. */
 export interface Owner {

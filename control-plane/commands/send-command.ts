@@ -83,7 +83,7 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
       .then(async (result: DeliveryResult) => {
         if (result !== "elsewhere") await recordCommandOutcome(sql, message.commandId, result, new Date());
       })
-      .catch((cause: unknown) => log.error({ commandId: message.commandId, err: cause }, "command lost from sight"));
+      .catch((cause: unknown) => log.error({ commandId: message.commandId, error: cause }, "command lost from sight"));
     followed.add(delivery);
     void delivery.finally(() => followed.delete(delivery));
     return delivery;
@@ -107,7 +107,13 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
       // Sent at the last moment, answered at the last moment.
       const finalBy = deadlineAtMs + callTimeoutMs;
       const shown = sealedPayload === undefined ? text : JSON.stringify(maskSecrets(payload, secretPaths));
-      await insertCommand(sql, request, { commandId, payload: shown, sealedPayload, owner, finalBy });
+      await insertCommand(sql, request, {
+        commandId,
+        payload: shown,
+        sealedPayload,
+        owner,
+        finalInMs: finalBy - nowMs,
+      });
       if (owner === undefined) return ok({ commandId, settled: Promise.resolve() });
       const message: Omit<CommandMessage, "epoch"> = {
         v: COMMAND_FORMAT,
@@ -147,7 +153,8 @@ interface NewCommand {
   payload: string;
   sealedPayload: string | undefined;
   owner: Owner | undefined;
-  finalBy: number;
+  /** From now on. The sweep of deadlines counts by Postgres' clock, so the row does too. */
+  finalInMs: number;
 }
 
 /** `published` from the start where there is an owner: a crash right after the publish must not look like "never sent". */
@@ -159,7 +166,7 @@ async function insertCommand(sql: Sql, request: CommandRequest, command: NewComm
   await sql.query(
     `insert into commands (id, org_id, station_id, ocpp_version, action, payload, sealed_payload, requested_by, deadline_at,
        state, node_id, epoch, published_at, final_at, reason)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $11::text is null then null else now() end,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12, case when $11::text is null then null else now() end,
        case when $11::text is null then now() end, $13)`,
     [
       command.commandId,
@@ -170,7 +177,7 @@ async function insertCommand(sql: Sql, request: CommandRequest, command: NewComm
       command.payload,
       command.sealedPayload ?? null,
       requestedBy,
-      new Date(command.finalBy),
+      command.finalInMs,
       offline?.state ?? "published",
       owner?.nodeId ?? null,
       owner?.epoch ?? null,

@@ -19,17 +19,25 @@ export interface Advanced {
 /** A command that was noted is written within this. */
 const UNWRITTEN_AFTER_MS = 5_000;
 
+/** What a caller wants of one step. */
+export interface StepOptions {
+  /** Whether checks may plan CALLs: the caller sends them after the commit. */
+  mayAsk: boolean;
+  /** It was started just now: that is told too, as the step leaves it, which is what the answer to `start` says. */
+  justStarted: boolean;
+}
+
 /**
- * Moves a commissioning on by what is known now and writes it down, with the event of its end in the same transaction.
+ * Moves a commissioning on by what is known now and writes it down, with the events of its start and its end in the same
+ * transaction.
  * @param commissioning its row, locked by the caller. @param owner who holds the station's socket, asked just before.
- * @param mayAsk whether checks may plan CALLs: the caller sends them after the commit.
  */
 export async function advanceCommissioning(
   sql: Sql,
   commissioning: Commissioning,
   owner: Owner | undefined,
   settings: CommissioningSettings,
-  mayAsk: boolean,
+  { mayAsk, justStarted }: StepOptions,
 ): Promise<Advanced> {
   const before = await loadChecks(sql, commissioning.id);
   if (commissioning.status !== "in_progress") return { commissioning, checks: before, asks: [], eventIds: [] };
@@ -59,20 +67,22 @@ export async function advanceCommissioning(
     completedAt: status === "completed" ? now : null,
     revision: commissioning.revision + (visible ? 1 : 0),
   };
-  if (!visible) return { commissioning: after, checks, asks, eventIds: [] };
-  await sql.query("update commissionings set status = $2, completed_at = $3, revision = $4 where id = $1", [
-    after.id,
-    status,
-    after.completedAt,
-    after.revision,
-  ]);
-  const eventIds =
-    status === "in_progress" ? [] : [await recordCommissioningEvent(sql, `commissioning.${status}`, after, checks)];
+  if (visible)
+    await sql.query("update commissionings set status = $2, completed_at = $3, revision = $4 where id = $1", [
+      after.id,
+      status,
+      after.completedAt,
+      after.revision,
+    ]);
+  const eventIds: string[] = [];
+  if (justStarted) eventIds.push(await recordCommissioningEvent(sql, "commissioning.started", after, checks));
+  if (visible && status !== "in_progress")
+    eventIds.push(await recordCommissioningEvent(sql, `commissioning.${status}`, after, checks));
   return { commissioning: after, checks, asks, eventIds };
 }
 
 /** Tells the organisation, in the caller's transaction. */
-export function recordCommissioningEvent(
+function recordCommissioningEvent(
   sql: Sql,
   type: "commissioning.started" | "commissioning.completed" | "commissioning.failed",
   commissioning: Commissioning,

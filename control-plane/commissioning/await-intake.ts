@@ -1,8 +1,8 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { lane, nodeLease } from "@dynamo-csms/proto/redis-keys";
 import type { Owner } from "../commands/resolve-owner.ts";
 import type { Sql } from "../database.ts";
 import { pause } from "../jobs/pause.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 
 /** Normally it takes some 30 ms. Longer than this the intake is busy or away, and the jobs find out later. */
 const LONGEST_MS = 500;

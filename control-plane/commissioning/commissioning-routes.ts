@@ -27,6 +27,19 @@ export interface CommissioningRoutesDeps {
 
 const BASE = "/api/v1/installer/commissioning/{charge_point_id}";
 const TAG = "Commissioning";
+const START_EXAMPLE = {
+  commissioning_id: "comm_01hxef4g5h6i",
+  charge_point_id: "cp_01hxab1c2d3e",
+  status: "in_progress",
+  checks: [
+    { name: "ocpp_connection", status: "passed" },
+    { name: "heartbeat", status: "passed" },
+    { name: "meter_calibration", status: "in_progress" },
+    { name: "firmware_version", status: "passed", value: "3.4.1" },
+  ],
+  started_at: "2026-05-01T10:31:00Z",
+};
+const STATUS_EXAMPLE = { ...START_EXAMPLE, completed_at: null };
 const params = z.strictObject({ charge_point_id: z.string().min(1).max(64) });
 
 /** What an installer does about a charge point's commissioning: start it, look at it, watch it. */
@@ -64,8 +77,8 @@ export function commissioningRoutes({
       params,
       query: z.strictObject({ wait: z.int().min(0).max(30).default(0).describe("seconds to wait for a change") }),
       responses: {
-        200: { description: "The commissioning", schema: statusAnswer },
-        304: { description: "Nothing has changed" },
+        200: { description: "The commissioning", schema: statusAnswer, headers: ["ETag"], example: STATUS_EXAMPLE },
+        304: { description: "Nothing has changed", headers: ["ETag"] },
       },
       problems: ["charge_point_not_found", "not_found"],
       async handle({ caller, params: { charge_point_id }, query, header, signal }) {
@@ -89,7 +102,7 @@ export function commissioningRoutes({
     defineRoute({
       method: "post",
       path: `${BASE}/start`,
-      operationId: "start_commissioning",
+      operationId: "startCommissioning",
       summary: "Start the commissioning of a charge point, or go on with it",
       description:
         "A second start goes on where the first stands, under the same id: what has passed stays passed, what failed is tried again.",
@@ -115,8 +128,13 @@ export function commissioningRoutes({
         notes: "Installed in underground car park — check signal strength.",
       },
       responses: {
-        202: { description: "Started", schema: startAnswer },
-        200: { description: "There was one, and it goes on", schema: startAnswer },
+        202: { description: "Started", schema: startAnswer, headers: ["Location"], example: START_EXAMPLE },
+        200: {
+          description: "There was one, and it goes on",
+          schema: startAnswer,
+          headers: ["Location"],
+          example: START_EXAMPLE,
+        },
       },
       problems: ["charge_point_not_found", "project_handed_over"],
       async handle({ caller, params: { charge_point_id }, body }) {
@@ -142,12 +160,12 @@ export function commissioningRoutes({
         };
       },
     }),
-    statusRoute(BASE, "get_commissioning"),
-    statusRoute(`${BASE}/status`, "get_commissioning_status"),
+    statusRoute(BASE, "getCommissioning"),
+    statusRoute(`${BASE}/status`, "getCommissioningStatus"),
     defineRoute({
       method: "get",
       path: `${BASE}/events`,
-      operationId: "watch_commissioning",
+      operationId: "watchCommissioning",
       summary: "Live progress of a commissioning, as Server-Sent Events",
       description:
         "`progress` at once and after every change, then `completed` or `failed`, and the stream ends. Data is the commissioning as its status shows it. Last-Event-ID resumes; 204 when there is nothing more to come.",

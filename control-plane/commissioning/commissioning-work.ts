@@ -60,7 +60,7 @@ export function createCommissioningWork(deps: CommissioningWorkDeps): DurableWor
       )
       .then(
         () => wakeUps.wake(COMMISSIONING_WORK, commissioning.id),
-        (cause: unknown) => log.warn({ commissioningId: commissioning.id, err: cause }, "check not woken"),
+        (cause: unknown) => log.warn({ commissioningId: commissioning.id, error: cause }, "check not woken"),
       );
   }
 
@@ -74,7 +74,7 @@ export function createCommissioningWork(deps: CommissioningWorkDeps): DurableWor
       const owner = await deps.resolveOwner(found.identity);
       const advanced = await inTransaction(pool, async (tx) => {
         const locked = await findCommissioning(tx, { id }, "lock");
-        return locked && advanceCommissioning(tx, locked, owner, deps.settings, true);
+        return locked && advanceCommissioning(tx, locked, owner, deps.settings, { mayAsk: true, justStarted: false });
       });
       if (advanced === undefined) return;
       for (const eventId of advanced.eventIds) wakeUps.wake(FAN_OUT_WORK, eventId);

@@ -5,7 +5,7 @@ import type { Owner } from "../commands/resolve-owner.ts";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
 import { newId } from "../ids.ts";
 import { lockOpenProject } from "../projects/lock-open-project.ts";
-import { advanceCommissioning, type Advanced, recordCommissioningEvent } from "./advance-commissioning.ts";
+import { advanceCommissioning, type Advanced } from "./advance-commissioning.ts";
 import { type CheckState, commissioningStatusFrom, freshCheck, switchedOff } from "./advance-checks.ts";
 import { CHECK_NAMES } from "./check-scene.ts";
 import { type Commissioning, findCommissioning, loadChecks, saveChecks } from "./commissioning-rows.ts";
@@ -53,9 +53,11 @@ export async function startCommissioning(
     const created = await insertCommissioning(sql, station, request);
     const commissioning = await findCommissioning(sql, { stationId: station.id }, "lock");
     if (commissioning === undefined) throw new Error(`commissioning of station ${station.id} is gone`);
-    const { ready, eventIds } = created ? await begin(sql, commissioning) : await resume(sql, commissioning, request);
-    const advanced = await advanceCommissioning(sql, ready, owner, deps.settings, false);
-    return ok({ ...advanced, eventIds: [...eventIds, ...advanced.eventIds], created });
+    const { ready, justStarted } = created
+      ? await begin(sql, commissioning)
+      : await resume(sql, commissioning, request);
+    const advanced = await advanceCommissioning(sql, ready, owner, deps.settings, { mayAsk: false, justStarted });
+    return ok({ ...advanced, created });
   });
 }
 
@@ -78,16 +80,14 @@ async function insertCommissioning(sql: Sql, station: InstallerStation, request:
 
 interface Ready {
   ready: Commissioning;
-  eventIds: string[];
+  /** Whether it is under way from now on and was not before. */
+  justStarted: boolean;
 }
 
 async function begin(sql: Sql, commissioning: Commissioning): Promise<Ready> {
   const checks = CHECK_NAMES.map((name) => withOption(freshCheck(name), commissioning, new Date()));
   await saveChecks(sql, commissioning.id, checks);
-  return {
-    ready: commissioning,
-    eventIds: [await recordCommissioningEvent(sql, "commissioning.started", commissioning, checks)],
-  };
+  return { ready: commissioning, justStarted: true };
 }
 
 async function resume(sql: Sql, before: Commissioning, request: StartRequest): Promise<Ready> {
@@ -102,7 +102,8 @@ async function resume(sql: Sql, before: Commissioning, request: StartRequest): P
   const changed = checks.filter((check, place) => check !== former[place]);
   const optionsChanged =
     wanted.connectivityTest !== before.connectivityTest || wanted.meterCalibration !== before.meterCalibration;
-  if (changed.length === 0 && !optionsChanged && request.notes === undefined) return { ready: before, eventIds: [] };
+  if (changed.length === 0 && !optionsChanged && request.notes === undefined)
+    return { ready: before, justStarted: false };
   await saveChecks(sql, before.id, changed);
   const reopened = before.status !== "in_progress" && commissioningStatusFrom(checks) === "in_progress";
   const ready: Commissioning = {
@@ -123,10 +124,7 @@ async function resume(sql: Sql, before: Commissioning, request: StartRequest): P
       ready.revision,
     ],
   );
-  return {
-    ready,
-    eventIds: reopened ? [await recordCommissioningEvent(sql, "commissioning.started", ready, checks)] : [],
-  };
+  return { ready, justStarted: reopened };
 }
 
 const retried = (check: CheckState): CheckState => (check.status === "failed" ? freshCheck(check.name) : check);

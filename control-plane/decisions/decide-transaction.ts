@@ -3,7 +3,7 @@ import { storableJson } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
 import { type QuarantineReason, quarantine } from "../transactions/quarantine.ts";
 import { recordTransactionEvents } from "../transactions/record-events.ts";
-import { startTransaction } from "../transactions/start-transaction.ts";
+import { drawTransactionId, startTransaction } from "../transactions/start-transaction.ts";
 import { stopTransaction } from "../transactions/stop-transaction.ts";
 import { idTokenInfo, readTokenStatus } from "../transactions/token-status.ts";
 import { type EventMessage, readEvent, readStart, readStop } from "../transactions/transaction-messages.ts";
@@ -15,17 +15,18 @@ const setAside = (
   reason: QuarantineReason,
 ) => quarantine(sql, [{ stationId: station.id, epoch, seq, receivedAt, action, reason, raw: payloadText }]);
 
-/** StartTransaction (C16 §4.8). */
+/**
+ * StartTransaction (C16 §4.8). One that names no connector that can be is set aside and answered all the same: refused,
+ * it would be thrown away by the station, with the energy that was taken.
+ */
 export const decideStart: DecisionStep = async (question, deps) => {
   const start = readStart(parseExactJson(question.payloadText));
-  if (start === undefined)
-    return {
-      kind: "refuse",
-      refusal: { refusal: "out-of-range", description: "connectorId: not an integer that a connector can have" },
-    };
-  return answered(
-    await inTransaction(deps.pool, (sql) => startTransaction(sql, question.station, start, question.receivedAt)),
-  );
+  return inTransaction(deps.pool, async (sql) => {
+    if (start !== undefined) return answered(await startTransaction(sql, question.station, start, question.receivedAt));
+    await setAside(sql, question, "cannot be read");
+    const transactionId = await drawTransactionId(sql);
+    return answered({ transactionId, idTagInfo: { status: "Invalid" } });
+  });
 };
 
 /** StopTransaction (C16 §4.10): whatever it is about, it is answered with success; what fits nothing is set aside. */

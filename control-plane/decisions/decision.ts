@@ -1,9 +1,9 @@
 import type { CallRefusal } from "@dynamo-csms/proto/call-error";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Registration } from "@dynamo-csms/proto/station-record";
 import type pg from "pg";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 
 /** A CALL of class "decision", as the gateway puts it. */

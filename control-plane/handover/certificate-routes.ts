@@ -11,7 +11,8 @@ import { verificationPage, verifyStored, type StoredCertificate } from "./verifi
 const TAG = "Certificates";
 const params = z.strictObject({ project_id: z.string() });
 const linkAnswer = z.object({ project_id: z.string(), handover_certificate_url: z.string() });
-const PDF = { description: "The signed certificate", contentType: "application/pdf" };
+const PDF = { description: "The signed certificate", contentType: "application/pdf", headers: ["ETag"] } as const;
+const UNCHANGED = { description: "Unchanged (If-None-Match)", headers: ["ETag"] } as const;
 
 /** The certificate, for those who may see it, and the page that vouches for it. */
 export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDeps): Route[] {
@@ -29,7 +30,7 @@ export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDe
       rateLimit: "read",
       params,
       query: z.strictObject({ token: z.string().max(200).optional().describe("the token of the link") }),
-      responses: { 200: PDF, 304: { description: "Unchanged (If-None-Match)" } },
+      responses: { 200: PDF, 304: UNCHANGED },
       problems: ["unauthenticated", "not_found", "missing_scope"],
       async handle({ caller, params: { project_id: projectId }, query, header }) {
         const found = await findCertificate(sql, projectId);
@@ -54,7 +55,7 @@ export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDe
       access: { kind: "organization", scope: "read:projects" },
       rateLimit: "read",
       params,
-      responses: { 200: PDF, 304: { description: "Unchanged (If-None-Match)" } },
+      responses: { 200: PDF, 304: UNCHANGED },
       problems: ["not_found"],
       async handle({ caller, params: { project_id: projectId }, header }) {
         await requireReader(sql, caller, projectId);
@@ -122,6 +123,7 @@ export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDe
       responses: {
         200: {
           description: "What the certificate on file is, to be compared with the one at hand",
+          contentType: "text/html",
           schema: z.object({
             project_id: z.string(),
             valid: z.boolean().describe("the certificate on file is unchanged since it was signed"),
@@ -129,6 +131,10 @@ export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDe
             signer: z.string().nullable(),
             signer_certificate_sha256: z.string().nullable(),
             signed_at: isoTime(),
+            project_status: z
+              .enum(["in_progress", "handed_over"])
+              .describe("in_progress: the handover that this certificate is about was taken back"),
+            reopened_at: isoTime().nullable().describe("when it was taken back"),
           }),
         },
       },
@@ -154,8 +160,13 @@ export function certificateRoutes({ pool, secretsKey, publicApiUrl }: HandoverDe
 
 async function findCertificate(sql: Sql, projectId: string): Promise<StoredCertificate | undefined> {
   const [found] = await sql.query<StoredCertificate>(
-    `select certificate.pdf, certificate.sha256, certificate.link_token_hash as "linkTokenHash", handover.handed_over_at as "signedAt"
-     from certificates certificate join handovers handover on handover.project_id = certificate.project_id where certificate.project_id = $1`,
+    `select certificate.pdf, certificate.sha256, certificate.link_token_hash as "linkTokenHash", handover.handed_over_at as "signedAt",
+       project.status as "projectStatus",
+       case when project.status = 'in_progress' then (select max(reopened_at) from project_reopenings where project_id = project.id) end as "reopenedAt"
+     from certificates certificate
+     join handovers handover on handover.project_id = certificate.project_id
+     join projects project on project.id = certificate.project_id
+     where certificate.project_id = $1`,
     [projectId],
   );
   return found;

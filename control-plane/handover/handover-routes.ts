@@ -47,6 +47,12 @@ export function handoverRoutes(deps: HandoverDeps): Route[] {
               .optional()
               .describe("what does not fit the plan, such as fewer charge points than expected"),
           }),
+          example: {
+            project_id: "proj_01hx5t6u7v8w",
+            status: "handed_over",
+            handover_certificate_url: "https://api.dynamo-csms.com/certificates/proj_01hx5t6u7v8w.pdf",
+            handed_over_at: "2026-05-01T14:45:00Z",
+          },
         },
       },
       problems: ["project_not_found", "project_handed_over", "handover_blocked"],

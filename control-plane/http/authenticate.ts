@@ -1,6 +1,6 @@
 import type { Sql } from "../database.ts";
 import type { AccessTokens } from "../installers/access-token.ts";
-import { tokenStillGood } from "../installers/token-still-good.ts";
+import { type EndedBy, sessionOf } from "../installers/session-of.ts";
 import { findApiKey } from "../organizations/find-api-key.ts";
 import { ProblemError, type ProblemName } from "./problems.ts";
 import type { Access, Caller } from "./route.ts";
@@ -64,18 +64,23 @@ async function byApiKey({ sql }: AuthenticateDeps, key: string): Promise<Caller>
   return { kind: "organization", ...found.value };
 }
 
+const ENDED_BY: Record<EndedBy, string> = {
+  "log-out": "a log-out",
+  "new-password": "a new password",
+  closing: "the closing of the account",
+};
+
 async function byAccessToken({ sql, accessTokens }: AuthenticateDeps, token: string): Promise<Caller> {
   const verified = await accessTokens.verify(token);
   if (!verified.ok)
     return verified.error === "expired"
       ? refuse("expired_token", "The access token's hour is over.", "expired")
       : refuse("invalid_token", "The access token was not issued here or was changed.", "not valid");
-  if (!(await tokenStillGood(sql, verified.value)))
-    return refuse(
-      "invalid_token",
-      "The access token was revoked: by a logout, a new password, or because the account is closed.",
-      "revoked",
-    );
+  const session = await sessionOf(sql, verified.value);
+  if (!session.ok)
+    return session.error === "no-account"
+      ? refuse("invalid_token", "The access token belongs to no account.", "not valid")
+      : refuse("session_ended", `This session was ended by ${ENDED_BY[session.error]}.`, "revoked");
   const { installerId, tokenId, expiresAt } = verified.value;
   return { kind: "installer", installerId, tokenId, tokenExpiresAt: expiresAt };
 }

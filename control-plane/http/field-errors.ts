@@ -16,29 +16,34 @@ export const inQuery: Locate = (path) => `?${path.join(".")}`;
 
 /** Ajv's errors in a person's words: which field, what was expected, and for an unknown name what was probably meant. */
 export function fromAjv(errors: readonly ErrorObject[], schema: JsonSchema, locate: Locate): FieldError[] {
-  const seen = new Set<string>();
-  const found: FieldError[] = [];
-  for (const error of errors) {
-    // Wrappers repeat what their branches say.
-    if (["if", "anyOf", "oneOf"].includes(error.keyword) && errors.length > 1) continue;
-    const fieldError = fromAjvError(error, schema, locate);
-    // A format that zod expresses as format and pattern is one mistake.
-    const once = `${fieldError.pointer} ${fieldError.code}`;
-    if (seen.has(once)) continue;
-    seen.add(once);
-    found.push(fieldError);
-    if (found.length === MAX_ERRORS) break;
-  }
-  return found;
+  // Wrappers repeat what their branches say.
+  const own = errors.length > 1 ? errors.filter(({ keyword }) => !["if", "anyOf", "oneOf"].includes(keyword)) : errors;
+  return firstOfEach(own.map((error) => fromAjvError(error, schema, locate)));
 }
 
-/** What only zod can check (refinements) after the JSON Schema was satisfied. */
-export function fromZod(error: z.ZodError, locate: Locate): FieldError[] {
-  return error.issues.slice(0, MAX_ERRORS).map((issue) => ({
-    pointer: locate(issue.path.map(String)),
-    code: issue.code === "custom" ? String(issue.params?.["code"] ?? "invalid") : "invalid",
-    detail: issue.message,
-  }));
+/** What only zod can check: refinements, and times down to the calendar. */
+export function fromZod(issues: readonly z.core.$ZodIssue[], locate: Locate): FieldError[] {
+  return firstOfEach(issues.map((issue) => ({ pointer: locate(issue.path.map(String)), ...inOurWords(issue) })));
+}
+
+function inOurWords(issue: z.core.$ZodIssue): Pick<FieldError, "code" | "detail"> {
+  if (issue.code === "custom") return { code: String(issue.params?.["code"] ?? "invalid"), detail: issue.message };
+  if (issue.code === "invalid_format")
+    return {
+      code: "wrong_format",
+      detail: FORMATS[issue.format === "datetime" ? "date-time" : issue.format] ?? issue.message,
+    };
+  return { code: "invalid", detail: issue.message };
+}
+
+/** A field that breaks several rules is one mistake: an empty name is too short, its form matters no more. */
+export function firstOfEach(errors: readonly FieldError[]): FieldError[] {
+  const byPlace = new Map<string, FieldError>();
+  for (const error of errors) {
+    const known = byPlace.get(error.pointer);
+    if (known === undefined || known.code === "wrong_format") byPlace.set(error.pointer, error);
+  }
+  return [...byPlace.values()].slice(0, MAX_ERRORS);
 }
 
 function fromAjvError(error: ErrorObject, schema: JsonSchema, locate: Locate): FieldError {
@@ -117,7 +122,6 @@ function fromAjvError(error: ErrorObject, schema: JsonSchema, locate: Locate): F
 const unescapePointer = (part: string) => part.replaceAll("~1", "/").replaceAll("~0", "~");
 
 const FORMATS: Record<string, string> = {
-  email: "must be an e-mail address",
   "date-time": "must be a time in ISO 8601 UTC, such as 2026-05-01T10:23:00Z",
   date: "must be a date, such as 2026-05-01",
   uri: "must be a URL",

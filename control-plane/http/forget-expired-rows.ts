@@ -6,6 +6,9 @@ const EXPIRED = [
   `delete from revoked_access_tokens where expires_at < now() - interval '1 hour'`,
   // Used links stay until they would have expired: opening one again says that it was used well.
   `delete from installer_tokens where expires_at < now() - interval '30 days'`,
+  // Sign-ups that nobody verified, unless a project counts on them.
+  `delete from installers i where status = 'pending_verification' and created_at < now() - interval '30 days'
+     and not exists (select 1 from project_installers a where a.installer_id = i.id)`,
 ];
 
 /** Deletes what the REST API keeps for a while and needs no more. */

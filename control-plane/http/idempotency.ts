@@ -109,7 +109,7 @@ async function keepAnswer(
     );
   } catch (fault) {
     // The work is done: the caller gets its answer, only a repetition will not find it.
-    log.error({ err: fault }, "idempotent answer not kept");
+    log.error({ error: fault }, "idempotent answer not kept");
   }
 }
 

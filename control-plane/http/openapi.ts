@@ -1,10 +1,14 @@
 import type { z } from "zod";
-import { type JsonSchema, requestSchema, responseSchema } from "./json-schema.ts";
-import { PROBLEMS, type ProblemName } from "./problems.ts";
+import { type Components, documentedSchema, type JsonSchema, requestSchema, responseSchema } from "./json-schema.ts";
+import { everyRoutesProblems } from "./every-routes-problems.ts";
+import { HEADERS, headersOf, problemSchema } from "./openapi-components.ts";
+import { PROBLEMS } from "./problems.ts";
 import { type Route, SCOPES } from "./route.ts";
 
 export interface WebhookDoc {
   description: string;
+  /** Header → what it says. */
+  headers: Record<string, string>;
   /** The schema of the whole body that is delivered. */
   schema: z.ZodType;
   example?: unknown;
@@ -22,11 +26,15 @@ export interface OpenApiInput {
 export function buildOpenApi({ routes, publicApiUrl, version, webhooks }: OpenApiInput): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   const operationIds = new Set<string>();
+  const components: Components = new Map();
   for (const route of routes) {
     if (operationIds.has(route.operationId)) throw new Error(`two routes are called ${route.operationId}`);
     operationIds.add(route.operationId);
-    (paths[route.path] ??= {})[route.method] = operation(route);
+    (paths[route.path] ??= {})[route.method] = operation(route, components);
   }
+  const webhookPaths = Object.fromEntries(
+    Object.entries(webhooks).map(([type, doc]) => [type, { post: webhookOperation(type, doc) }]),
+  );
   return {
     openapi: "3.1.0",
     info: {
@@ -39,11 +47,13 @@ export function buildOpenApi({ routes, publicApiUrl, version, webhooks }: OpenAp
     servers: [{ url: publicApiUrl }],
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
     paths,
-    webhooks: Object.fromEntries(
-      Object.entries(webhooks).map(([type, doc]) => [type, { post: webhookOperation(type, doc) }]),
-    ),
+    webhooks: webhookPaths,
     components: {
-      schemas: { Problem: problemSchema() },
+      schemas: {
+        Problem: problemSchema(),
+        ...Object.fromEntries([...components].map(([name, { schema }]) => [name, schema])),
+      },
+      headers: HEADERS,
       securitySchemes: {
         accessToken: {
           type: "http",
@@ -68,7 +78,7 @@ export function buildOpenApi({ routes, publicApiUrl, version, webhooks }: OpenAp
   };
 }
 
-function operation(route: Route): JsonSchema {
+function operation(route: Route, components: Components): JsonSchema {
   const description = [
     route.description,
     route.access.kind === "organization" ? `Needs the scope \`${route.access.scope}\`.` : undefined,
@@ -81,7 +91,7 @@ function operation(route: Route): JsonSchema {
     security: security(route),
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined ? {} : { requestBody: requestBody(route) }),
-    responses: { ...successes(route), ...refusals(route) },
+    responses: { ...successes(route, components), ...refusals(route) },
   };
 }
 
@@ -142,39 +152,30 @@ function requestBody(route: Route): JsonSchema {
   };
 }
 
-function successes(route: Route): JsonSchema {
+function successes(route: Route, components: Components): JsonSchema {
   return Object.fromEntries(
-    Object.entries(route.responses).map(([status, { description, schema, contentType, example }]) => {
-      const media = {
-        ...(schema === undefined ? {} : { schema: responseSchema(schema) }),
-        ...(example === undefined ? {} : { example }),
+    Object.entries(route.responses).map(([status, { description, schema, contentType, example, headers }]) => {
+      const json =
+        schema === undefined
+          ? undefined
+          : {
+              schema: documentedSchema(schema, components),
+              ...(example === undefined ? {} : { example }),
+            };
+      const content = {
+        ...(json === undefined ? {} : { "application/json": json }),
+        ...(contentType === undefined ? {} : { [contentType]: {} }),
       };
-      const hasContent = schema !== undefined || contentType !== undefined;
       return [
         status,
-        { description, ...(hasContent ? { content: { [contentType ?? "application/json"]: media } } : {}) },
+        {
+          description,
+          headers: headersOf(Number(status), headers, route.idempotent === true),
+          ...(Object.keys(content).length > 0 ? { content } : {}),
+        },
       ];
     }),
   );
-}
-
-/** What every route can answer, by what it is. */
-function everyRoutesProblems(route: Route): ProblemName[] {
-  return [
-    "unknown_query_parameter",
-    ...(route.access.kind === "public" ? [] : (["unauthenticated", "wrong_caller"] as const)),
-    ...(route.access.kind === "installer" ? (["invalid_token", "expired_token"] as const) : []),
-    ...(route.access.kind === "organization" ? (["invalid_api_key", "missing_scope"] as const) : []),
-    // A route without a body says so when it gets one.
-    ...(route.method === "get"
-      ? []
-      : (["bad_json", "request_timeout", "body_too_large", "unsupported_media_type", "validation_failed"] as const)),
-    ...(route.query === undefined ? [] : (["validation_failed"] as const)),
-    ...(route.idempotent ? (["idempotency_running", "idempotency_mismatch"] as const) : []),
-    "rate_limited",
-    "internal",
-    "unavailable",
-  ];
 }
 
 function refusals(route: Route): JsonSchema {
@@ -188,16 +189,27 @@ function refusals(route: Route): JsonSchema {
         String(status),
         {
           description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("; "),
+          headers: headersOf(status, undefined, route.idempotent === true),
           content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
         },
       ]),
   );
 }
 
-function webhookOperation(type: string, { description, schema, example }: WebhookDoc): JsonSchema {
+function webhookOperation(type: string, { description, headers, schema, example }: WebhookDoc): JsonSchema {
   return {
-    operationId: `on.${type}`,
+    operationId: `on${type
+      .split(/[._]/)
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join("")}`,
     summary: description,
+    parameters: Object.entries(headers).map(([name, meaning]) => ({
+      name,
+      in: "header",
+      required: true,
+      description: meaning,
+      schema: { type: "string" },
+    })),
     requestBody: {
       content: {
         "application/json": { schema: responseSchema(schema), ...(example === undefined ? {} : { example }) },
@@ -207,36 +219,5 @@ function webhookOperation(type: string, { description, schema, example }: Webhoo
       "2XX": { description: "Received. Anything else, or no answer in time, is tried again." },
       410: { description: "Disables the endpoint." },
     },
-  };
-}
-
-function problemSchema(): JsonSchema {
-  const text = { type: "string" };
-  return {
-    type: "object",
-    description: "RFC 9457. Branch on `code`; show `detail` and `remedy` to people.",
-    properties: {
-      type: { ...text, format: "uri" },
-      title: text,
-      status: { type: "integer" },
-      detail: text,
-      instance: text,
-      code: { ...text, enum: Object.keys(PROBLEMS) },
-      request_id: text,
-      remedy: text,
-      errors: {
-        type: "array",
-        items: {
-          type: "object",
-          properties: {
-            pointer: { ...text, description: "JSON Pointer into the body, or `?name` for a query parameter" },
-            code: text,
-            detail: text,
-          },
-          required: ["pointer", "code", "detail"],
-        },
-      },
-    },
-    required: ["type", "title", "status", "detail", "instance", "code", "request_id", "remedy"],
   };
 }

@@ -34,8 +34,13 @@ export function decodeCursor(
 }
 
 /** For the common order: by a time (with all its microseconds, as text) and an id. */
-export const timeAndId = (keys: string[]): boolean =>
-  /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/.test(keys[0] ?? "");
+export const timeAndId = ([time = ""]: string[]): boolean => {
+  const [, date, clock] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d{1,6})?\+00$/.exec(time) ?? [];
+  if (date === undefined || date.startsWith("0000")) return false;
+  // Postgres refuses a 31st of February; Date makes a day in March of it.
+  const read = new Date(`${date}T${clock}Z`);
+  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(`${date}T${clock}`);
+};
 
 /** Cuts the row that was read beyond the page, and says where the next page starts. */
 export function pageOf<Row>(

@@ -6,6 +6,7 @@ import type { JsonReply } from "./route.ts";
 export interface ProblemContext {
   requestId: string;
   publicApiUrl: string;
+  /** Names the request already. */
   log: Logger;
 }
 
@@ -14,7 +15,7 @@ export interface ProblemContext {
  * refused as it is, an absent Postgres or Redis as 503, everything else as 500 with nothing of the fault in it.
  */
 export function toProblemReply(thrown: unknown, context: ProblemContext): JsonReply {
-  const error = asProblem(thrown, context);
+  const error = asProblem(thrown, context.log);
   const { status, title, remedy } = PROBLEMS[error.problem];
   const { extras } = error;
   return {
@@ -39,14 +40,14 @@ export function toProblemReply(thrown: unknown, context: ProblemContext): JsonRe
   };
 }
 
-function asProblem(thrown: unknown, { log, requestId }: ProblemContext): ProblemError {
+function asProblem(thrown: unknown, log: Logger): ProblemError {
   if (thrown instanceof ProblemError) return thrown;
   if (isOutage(thrown)) {
-    log.warn({ requestId, err: thrown }, "request failed: a server is away");
+    log.warn({ error: thrown }, "request failed: a server is away");
     return new ProblemError("unavailable", "A part of the service is away for the moment. Nothing is lost.", {
       retryAfterSeconds: 5,
     });
   }
-  log.error({ requestId, err: thrown }, "request failed");
+  log.error({ error: thrown }, "request failed");
   return new ProblemError("internal", "The request could not be carried out because of a fault on our side.");
 }

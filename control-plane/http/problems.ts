@@ -24,6 +24,11 @@ export const PROBLEMS = {
     title: "The access token is not valid",
     remedy: "Log in again with POST /api/v1/installer/login and use the new token.",
   },
+  session_ended: {
+    status: 401,
+    title: "The session was ended by log-out or a new password",
+    remedy: "Log in again with POST /api/v1/installer/login and use the new token.",
+  },
   expired_token: {
     status: 401,
     title: "The access token has expired",
@@ -72,7 +77,11 @@ export const PROBLEMS = {
     title: "Method not allowed",
     remedy: "The Allow header names the methods of this address.",
   },
-  not_acceptable: { status: 406, title: "No answer in the wanted type", remedy: "Accept application/json." },
+  not_acceptable: {
+    status: 406,
+    title: "No answer in the wanted type",
+    remedy: "Send `Accept: application/json`, or no Accept header.",
+  },
   request_timeout: { status: 408, title: "The body came too slowly", remedy: "Send the request again." },
   conflict: { status: 409, title: "The state does not allow this", remedy: "Read the current state and decide anew." },
   duplicate_serial_number: {
@@ -85,10 +94,16 @@ export const PROBLEMS = {
     title: "The project was handed over",
     remedy: "It is locked for installers. Ask the CPO to reopen it.",
   },
+  wrong_ocpp_version: {
+    status: 409,
+    title: "The charge point speaks another OCPP version",
+    remedy: "Use the send_command address of its version; the charge point's ocpp_version says which.",
+  },
   handover_blocked: {
     status: 409,
     title: "Not every charge point is commissioned",
-    remedy: "Finish the commissioning of each unit that is named, then hand over again.",
+    remedy:
+      "Finish the commissioning of each unit that is named, or take one that was registered by mistake out of the project with DELETE /api/v1/installer/charge-points/{charge_point_id}; then hand over again.",
   },
   idempotency_running: {
     status: 409,

@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { RATE_LIMIT_PREFIX } from "@dynamo-csms/proto/redis-keys";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
-import type { RedisConnection } from "../redis-connection.ts";
 import { ProblemError } from "./problems.ts";
 import type { RateLimitBucket } from "./route.ts";
 
@@ -24,14 +24,22 @@ export const DEFAULT_RATE_LIMITS: RateLimitConfig = {
   command: { requests: 1_200, windowSeconds: 60 },
   // By account and address: somebody else's guessing does not lock the owner out.
   loginAccount: { requests: 10, windowSeconds: 60 },
-  mailAccount: { requests: 3, windowSeconds: 900 },
+  // By address, whoever asks: a sign-up and a few links that were not found.
+  mailAccount: { requests: 5, windowSeconds: 900 },
 };
+
+interface Attempt {
+  allowed: boolean;
+  retryAfterSeconds: number;
+  /** The RateLimit headers of this limit, for an answer that refuses because of it. */
+  headers: Record<string, string>;
+}
 
 export interface RateLimits {
   /** Counts one request. @returns the RateLimit headers of the answer. Throws ProblemError rate_limited. */
   consume(bucket: RateLimitBucket, key: string): Promise<Record<string, string>>;
-  /** Counts one attempt on an account. @returns false when there were too many: the caller decides what to say. */
-  attempt(limit: AccountLimit, key: string): Promise<{ allowed: boolean; retryAfterSeconds: number }>;
+  /** Counts one attempt on an account. The caller decides what to say when there were too many. */
+  attempt(limit: AccountLimit, key: string): Promise<Attempt>;
 }
 
 /**
@@ -56,40 +64,38 @@ export function createRateLimits(redis: RedisConnection, config: RateLimitConfig
     }),
   );
 
-  async function count(
-    name: RateLimitBucket | AccountLimit,
-    key: string,
-  ): Promise<{ allowed: boolean; state: RateLimiterRes }> {
+  async function count(name: RateLimitBucket | AccountLimit, key: string): Promise<Attempt> {
     const limiter = limiters.get(name);
     if (limiter === undefined) throw new Error(`no rate limit ${name}`);
+    const told = (allowed: boolean, state: RateLimiterRes): Attempt => {
+      const retryAfterSeconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+      const { requests, windowSeconds } = config[name];
+      // draft-ietf-httpapi-ratelimit-headers
+      const headers = {
+        "ratelimit-policy": `"${name}";q=${requests};w=${windowSeconds}`,
+        ratelimit: `"${name}";r=${Math.max(0, state.remainingPoints)};t=${retryAfterSeconds}`,
+      };
+      return { allowed, retryAfterSeconds, headers };
+    };
     try {
-      return { allowed: true, state: await limiter.consume(key) };
+      return told(true, await limiter.consume(key));
     } catch (refusal) {
-      if (refusal instanceof RateLimiterRes) return { allowed: false, state: refusal };
+      if (refusal instanceof RateLimiterRes) return told(false, refusal);
       throw refusal;
     }
   }
 
   return {
     async consume(bucket, key) {
-      const { allowed, state } = await count(bucket, key);
-      const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
-      const { requests, windowSeconds } = config[bucket];
-      // draft-ietf-httpapi-ratelimit-headers
-      const headers = {
-        "ratelimit-policy": `"${bucket}";q=${requests};w=${windowSeconds}`,
-        ratelimit: `"${bucket}";r=${Math.max(0, state.remainingPoints)};t=${seconds}`,
-      };
+      const { allowed, retryAfterSeconds, headers } = await count(bucket, key);
       if (allowed) return headers;
+      const { requests, windowSeconds } = config[bucket];
       throw new ProblemError("rate_limited", `More than ${requests} requests in ${windowSeconds} seconds.`, {
-        retryAfterSeconds: seconds,
+        retryAfterSeconds,
         headers,
       });
     },
-    async attempt(limit, key) {
-      const { allowed, state } = await count(limit, key);
-      return { allowed, retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1_000)) };
-    },
+    attempt: count,
   };
 }
 

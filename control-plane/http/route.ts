@@ -53,6 +53,8 @@ export interface RouteRequest<
   body: Parsed<B>;
   requestId: string;
   remoteAddress: string;
+  /** HEAD instead of GET: the body is not sent, and nothing may be changed. */
+  headOnly: boolean;
   /** Request headers, lower-case names; for ETags, Accept, Last-Event-ID. */
   header(name: string): string | undefined;
   /** Aborted when the client goes away, and when this process stops: whoever waits answers with what there is. */
@@ -75,7 +77,10 @@ export interface RawReply {
 export interface ResponseDoc {
   description: string;
   schema?: z.ZodType;
+  /** Of an answer that is not JSON; of one that is, the other type that it can be had in. */
   contentType?: string;
+  /** Headers that this answer has beside those of every answer. */
+  headers?: readonly ("Location" | "ETag")[];
   /** An example answer, validated against the schema by a test. */
   example?: unknown;
 }

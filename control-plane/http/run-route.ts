@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import type { Logger } from "pino";
+import { answersJson } from "./every-routes-problems.ts";
 import { authenticate, type AuthenticateDeps } from "./authenticate.ts";
 import { inQuery } from "./field-errors.ts";
 import { type IdempotencyDeps, oncePerKey } from "./idempotency.ts";
@@ -44,6 +45,8 @@ export async function runRoute(
     const remoteAddress = request.ip ?? "";
     headers = await deps.rateLimits.consume(route.rateLimit, nameOf(caller) ?? `address:${remoteAddress}`);
 
+    if (answersJson(route) && request.accepts("application/json", "application/problem+json") === false)
+      throw new ProblemError("not_acceptable", "This endpoint answers with application/json.");
     const params = parseParams(route, request);
     const query = parseQuery(route, request, deps.validator);
     const raw = hasBody(route) ? await readBody(request, deps.bodyLimits) : Buffer.alloc(0);
@@ -57,6 +60,7 @@ export async function runRoute(
         body,
         requestId: context.requestId,
         remoteAddress,
+        headOnly: request.method === "HEAD",
         header: (name) => request.get(name),
         signal: context.signal,
       });

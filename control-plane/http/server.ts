@@ -139,7 +139,7 @@ async function serve(
   try {
     await writeReply(request, response, reply, { gone: gone.signal, stopping });
   } catch (fault) {
-    log.error({ err: fault }, "answer could not be written");
+    log.error({ error: fault }, "answer could not be written");
     response.destroy();
   }
   discardRest(request);

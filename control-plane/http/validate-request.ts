@@ -2,7 +2,7 @@ import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormatsModule from "ajv-formats";
 import type { z } from "zod";
-import { fromAjv, fromZod, inBody, inQuery, type Locate } from "./field-errors.ts";
+import { firstOfEach, fromAjv, fromZod, inBody, inQuery, type Locate } from "./field-errors.ts";
 import { requestSchema } from "./json-schema.ts";
 import type { FieldError } from "./problems.ts";
 
@@ -38,9 +38,16 @@ export function createRequestValidator(): RequestValidator {
     const known = compiled.get(ajv)?.get(schema);
     const validate = known ?? ajv.compile(requestSchema(schema));
     if (known === undefined) compiled.get(ajv)?.set(schema, validate);
-    if (!validate(value)) return err(fromAjv(validate.errors ?? [], requestSchema(schema), locate));
+    const fits = validate(value);
     const parsed = schema.safeParse(value);
-    return parsed.success ? ok(parsed.data) : err(fromZod(parsed.error, locate));
+    if (fits && parsed.success) return ok(parsed.data);
+    const issues = parsed.error?.issues ?? [];
+    if (fits) return err(fromZod(issues, locate));
+    // Ajv has said the rest already, and in our words; of zod's issues only its own are news.
+    const refined = issues.filter(({ code }) => code === "custom");
+    return err(
+      firstOfEach([...fromAjv(validate.errors ?? [], requestSchema(schema), locate), ...fromZod(refined, locate)]),
+    );
   }
 
   return {

@@ -29,7 +29,7 @@ export const weakPassword = (why: string) =>
     errors: [{ pointer: "/password", code: "too_weak", detail: why }],
   });
 
-const seedSignUp = {
+const quickstartSignUp = {
   email: "alex@acme-ev-installs.com",
   password: "your-secure-password",
   full_name: "Alex Technician",
@@ -61,7 +61,7 @@ export function accountRoutes(deps: AccountDeps): Route[] {
           .describe("E.164: a plus sign, country code and number, digits only, such as +447700900123"),
         company: oneLine(200),
       }),
-      bodyExample: seedSignUp,
+      bodyExample: quickstartSignUp,
       responses: {
         201: {
           description: "The account waits for its verification",
@@ -100,7 +100,7 @@ export function accountRoutes(deps: AccountDeps): Route[] {
       access: { kind: "public" },
       rateLimit: "login",
       body: z.strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(MAX_PASSWORD_LENGTH) }),
-      bodyExample: { email: seedSignUp.email, password: seedSignUp.password },
+      bodyExample: { email: quickstartSignUp.email, password: quickstartSignUp.password },
       responses: {
         200: {
           description: "Logged in",
@@ -134,6 +134,7 @@ export function accountRoutes(deps: AccountDeps): Route[] {
           case "too-often":
             throw new ProblemError("rate_limited", "Too many attempts to log in to this account from here.", {
               retryAfterSeconds: outcome.error.retryAfterSeconds,
+              headers: outcome.error.headers,
             });
         }
       },
@@ -172,6 +173,15 @@ export function accountRoutes(deps: AccountDeps): Route[] {
             status: z.enum(["pending_verification", "active", "disabled"]),
             created_at: isoTime(),
           }),
+          example: {
+            installer_id: "ins_01hx9k2m3n4p",
+            email: quickstartSignUp.email,
+            full_name: quickstartSignUp.full_name,
+            phone: quickstartSignUp.phone,
+            company: quickstartSignUp.company,
+            status: "active",
+            created_at: "2026-04-27T09:12:00Z",
+          },
         },
       },
       async handle({ caller }) {

@@ -6,8 +6,8 @@ export const InstallerEntity = defineEntity({
   properties: {
     id: p.string().primary(),
     email: p.string(),
-    /** The address case-folded: one account per address. */
-    emailKey: p.string().unique(),
+    /** The address case-folded: one account per address, beside any number of sign-ups that wait for their verification. */
+    emailKey: p.string(),
     passwordHash: p.string(),
     passwordChangedAt: p.datetime(),
     fullName: p.string(),

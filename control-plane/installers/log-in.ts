@@ -3,9 +3,9 @@ import type { MikroORM } from "@mikro-orm/postgresql";
 import { sqlOf, type Sql } from "../database.ts";
 import type { RateLimits } from "../http/rate-limits.ts";
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "./access-token.ts";
-import { emailKey } from "./email-key.ts";
-import { InstallerEntity } from "./installer.entity.ts";
+import { emailKey } from "../http/email-address.ts";
 import type { Passwords } from "./password.ts";
+import { findByAddress } from "./sign-ups-of-address.ts";
 
 export interface LogInDeps {
   orm: MikroORM;
@@ -25,7 +25,7 @@ type Refusal =
   | { kind: "wrong" }
   | { kind: "not-verified" }
   | { kind: "disabled" }
-  | { kind: "too-often"; retryAfterSeconds: number };
+  | { kind: "too-often"; retryAfterSeconds: number; headers: Record<string, string> };
 
 /**
  * Exchanges credentials for an access token. An unknown address and a wrong password are the same answer, in the same
@@ -38,10 +38,10 @@ export async function logIn(
   remoteAddress: string,
 ): Promise<Result<LoggedIn, Refusal>> {
   const key = emailKey(email);
-  const { allowed, retryAfterSeconds } = await deps.rateLimits.attempt("loginAccount", `${key}|${remoteAddress}`);
-  if (!allowed) return err({ kind: "too-often", retryAfterSeconds });
+  const { allowed, ...wait } = await deps.rateLimits.attempt("loginAccount", `${key}|${remoteAddress}`);
+  if (!allowed) return err({ kind: "too-often", ...wait });
   const em = deps.orm.em.fork();
-  const installer = await em.findOne(InstallerEntity, { emailKey: key });
+  const installer = await findByAddress(em, key);
   if (!(await deps.passwords.matches(installer?.passwordHash, password)) || installer === null)
     return err({ kind: "wrong" });
   if (installer.status === "pending_verification") return err({ kind: "not-verified" });

@@ -15,7 +15,14 @@ const verified = z.object({
   email: z.string(),
   status: z.enum(["active", "disabled", "pending_verification"]),
 });
-const sent = (description: string) => ({ description, schema: z.object({ message: z.string() }) });
+const VERIFIED_EXAMPLE = { installer_id: "ins_01hx9k2m3n4p", email: "alex@acme-ev-installs.com", status: "active" };
+const sent = (description: string, message: string) => ({
+  description,
+  schema: z.object({ message: z.string() }),
+  example: { message },
+});
+const RESENT = "If an account with this address waits for verification, a mail is on its way.";
+const FORGOT = "If there is an account with this address, a mail is on its way.";
 
 const verificationGone = (why: "no-such-link" | "expired") =>
   new ProblemError("token_used", why === "expired" ? "The link is older than 48 hours." : "No such link was sent.", {
@@ -31,7 +38,7 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       operationId: "openVerificationLink",
       summary: "Open the link of the verification mail",
       description:
-        "Verifies the address at once, and shows a page that says so. Opening it again is harmless: mail scanners do it before people.",
+        "Verifies the address of the sign-up that the link was mailed for, and shows a page that says so. Opening it again is harmless: mail scanners do it before people. HEAD does nothing.",
       tag: "Installer account",
       access: { kind: "public" },
       rateLimit: "mail",
@@ -40,7 +47,9 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
         200: { description: "A page", contentType: "text/html" },
         410: { description: "A page: the link has expired", contentType: "text/html" },
       },
-      async handle({ query }) {
+      async handle({ query, headOnly }) {
+        // HEAD is for looking, by link checkers and mail scanners: which page GET would show is not found out for it.
+        if (headOnly) return { status: 200, headers: pageHeaders(""), raw: async () => undefined };
         const outcome = await verifyEmail(deps, query.token);
         if (!outcome.ok)
           return page(410, "This link does not work any more", [
@@ -61,7 +70,7 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       access: { kind: "public" },
       rateLimit: "mail",
       body: z.strictObject({ token: linkToken() }),
-      responses: { 200: { description: "The address is verified", schema: verified } },
+      responses: { 200: { description: "The address is verified", schema: verified, example: VERIFIED_EXAMPLE } },
       problems: ["token_used"],
       async handle({ body }) {
         const outcome = await verifyEmail(deps, body.token);
@@ -80,13 +89,10 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       access: { kind: "public" },
       rateLimit: "mail",
       body: z.strictObject({ email: emailAddress() }),
-      responses: { 202: sent("A mail is on its way if an account waits for it") },
+      responses: { 202: sent("A mail is on its way if an account waits for it", RESENT) },
       async handle({ body }) {
         await atLeast(ALIKE_MS, resendVerification(deps, body.email));
-        return {
-          status: 202,
-          body: { message: "If an account with this address waits for verification, a mail is on its way." },
-        };
+        return { status: 202, body: { message: RESENT } };
       },
     }),
     defineRoute({
@@ -99,10 +105,10 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       access: { kind: "public" },
       rateLimit: "mail",
       body: z.strictObject({ email: emailAddress() }),
-      responses: { 200: sent("A mail is on its way if there is an account") },
+      responses: { 200: sent("A mail is on its way if there is an account", FORGOT) },
       async handle({ body }) {
         await atLeast(ALIKE_MS, forgotPassword(deps, body.email));
-        return { status: 200, body: { message: "If there is an account with this address, a mail is on its way." } };
+        return { status: 200, body: { message: FORGOT } };
       },
     }),
     defineRoute({
@@ -127,7 +133,7 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       access: { kind: "public" },
       rateLimit: "mail",
       body: z.strictObject({ token: linkToken(), password: newPassword() }),
-      responses: { 200: { description: "The new password is set", schema: verified } },
+      responses: { 200: { description: "The new password is set", schema: verified, example: VERIFIED_EXAMPLE } },
       problems: ["token_used"],
       async handle({ body }) {
         const outcome = await resetPassword(deps, body.token, body.password);

@@ -1,18 +1,21 @@
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { LockMode, type MikroORM } from "@mikro-orm/postgresql";
-import { emailKey } from "./email-key.ts";
+import { sqlOf } from "../database.ts";
+import { emailKey } from "../http/email-address.ts";
 import { type Installer, InstallerEntity, InstallerTokenEntity } from "./installer.entity.ts";
 import { mailLink } from "./link-tokens.ts";
 import { hashLinkToken } from "./one-time-token.ts";
 import { passwordWeakness, type Passwords } from "./password.ts";
 import type { SignUpDeps } from "./sign-up.ts";
+import { dropOtherSignUps, findByAddress, lockAddress } from "./sign-ups-of-address.ts";
 
 /** Mails a link to set a new password when the account exists, and says nothing of whether it does. */
 export async function forgotPassword(deps: Omit<SignUpDeps, "passwords">, email: string): Promise<void> {
   const em = deps.orm.em.fork();
-  const installer = await em.findOne(InstallerEntity, { emailKey: emailKey(email), status: { $ne: "disabled" } });
-  if (installer === null) return;
-  const { allowed } = await deps.rateLimits.attempt("mailAccount", installer.id);
+  const key = emailKey(email);
+  const installer = await findByAddress(em, key);
+  if (installer === null || installer.status === "disabled") return;
+  const { allowed } = await deps.rateLimits.attempt("mailAccount", key);
   if (!allowed) return;
   const mailId = await em.transactional((inner) => mailLink(inner, installer, "reset_password", deps));
   if (mailId !== undefined) deps.wakeUps.wake("mail", mailId);
@@ -41,6 +44,7 @@ export async function resetPassword(
   // Hashed before the transaction: it takes long, and may have to wait.
   const passwordHash = await passwords.hash(password);
   return orm.em.fork().transactional(async (inner) => {
+    await lockAddress(sqlOf(inner), seen.installer.emailKey);
     const link = await inner.findOne(InstallerTokenEntity, usable(), { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (link === null) return err({ kind: "no-such-link" });
     const installer = await inner.findOneOrFail(
@@ -55,7 +59,10 @@ export async function resetPassword(
       { usedAt: now },
     );
     inner.assign(installer, { passwordHash, passwordChangedAt: now });
-    if (installer.status === "pending_verification") inner.assign(installer, { status: "active", verifiedAt: now });
+    if (installer.status === "pending_verification") {
+      await dropOtherSignUps(sqlOf(inner), installer);
+      inner.assign(installer, { status: "active", verifiedAt: now });
+    }
     return ok(installer as Installer);
   });
 }

@@ -47,10 +47,23 @@ test("our own CALLs are logged as outbound, and are no sign of life", () => {
   expect(effects.seen).toEqual([]);
 });
 
-test("a message that was answered with an error has no effect", () => {
+test("a message that was answered with an error is logged with it, and has no effect", () => {
   const text = '[2,"1","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]';
   expect(collect([frame(text)]).statuses).toHaveLength(1);
-  expect(collect([frame(text, { answer: '[4,"1","InternalError","",{}]' })]).statuses).toEqual([]);
+  const answer = '[4,"1","InternalError","",{}]';
+  const refused = collect([
+    frame(text, { answer }),
+    frame('[2,"2","Heartbeat",[]]', { answer, flagged: true, seq: 2 }),
+    frame('[2,"3","NoSuchAction",null]', { answer, seq: 3 }),
+  ]);
+  expect(refused.statuses).toEqual([]);
+  expect(refused.quarantined).toEqual([]);
+  expect(refused.seen).toEqual([{ stationId: "7", lastSeenAt: new Date(1_000), lastHeartbeatAt: undefined }]);
+  expect(refused.frames.map((logged) => [logged.action, logged.answer, logged.flagged])).toEqual([
+    ["StatusNotification", answer, false],
+    ["Heartbeat", answer, true],
+    ["NoSuchAction", answer, false],
+  ]);
 });
 
 test("the same action has the fields of its version", () => {

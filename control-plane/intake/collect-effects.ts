@@ -42,8 +42,8 @@ export function collectEffects(
   if (frame.kind === "inbound") effects.saw(station, new Date(frame.receivedAtMs));
   const decoded = decodeFrame(frame.text);
   const call = readCall(frame, decoded, station);
-  // Heartbeats: tens of thousands of rows a second, in a large fleet, that nobody reads.
-  if (call?.action !== "Heartbeat" || settings.logHeartbeats) log(frame, decoded, station, effects);
+  // Heartbeats: tens of thousands of rows a second, in a large fleet, that nobody reads. A refused one is worth reading.
+  if (call?.action !== "Heartbeat" || call.refused || settings.logHeartbeats) log(frame, decoded, station, effects);
   if (frame.kind === "outbound" || call === undefined || call.refused) return;
   if (frame.flagged) effects.quarantined.push(asQuarantined(call, "breaks its schema"));
   STEPS[frame.version].get(call.action)?.(call, effects);
@@ -102,18 +102,19 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
   const at = new Date(frame.receivedAtMs);
   const { epoch, seq } = frame;
   switch (event.event) {
-    case "opened": {
+    case "opened":
+    case "stillOpen": {
       const station = stationOf(frame, stations);
-      effects.saw(station, at);
-      const { nodeId, notes } = event;
+      // That the gateway still has it is no word of the station.
+      if (event.event === "opened") effects.saw(station, at);
       effects.connections.push({
-        kind: "opened",
+        kind: event.event,
         station,
         epoch,
         seq,
         at,
-        nodeId,
-        notes,
+        nodeId: event.nodeId,
+        notes: event.event === "opened" ? event.notes : [],
         remoteAddress: event.remoteAddress,
         ocppVersion: frame.version,
       });
@@ -139,6 +140,8 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
     case "gap":
       effects.gaps.push({ laneId: event.laneId, fromId: event.fromId, toId: event.toId });
       return;
+    case "laneOpened":
+      return;
     case "sealed":
       effects.sealed = true;
   }
@@ -147,6 +150,8 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
 const KNOWN_EVENTS = {
   opened: true,
   closed: true,
+  stillOpen: true,
+  laneOpened: true,
   commandSent: true,
   commandOutcome: true,
   gap: true,

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { sqlOn } from "../database.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 import { applyBatch, type ApplyDeps, type Batch } from "./apply-batch.ts";
 import { describeFault } from "../fault-kind.ts";
 import { finishLane } from "./finish-lane.ts";
 import { type HeldLane, HOLD_MS, keepLane, leaveLane } from "./lane-rows.ts";
 import { type LaneEntry, LaneReader } from "./lane-reader.ts";
+import { FIRST_READ_COUNT, nextReadCount } from "./read-count.ts";
 import { takeBatch } from "./take-batch.ts";
 import { LaneTrimmer } from "./trim-lane.ts";
+import { WriteProbe } from "./write-probe.ts";
 
 export interface DrainDeps extends ApplyDeps {
   /** Opens a connection for blocking reads, one per lane. */
@@ -24,8 +26,6 @@ export interface DrainDeps extends ApplyDeps {
 
 /** How long an idle lane is waited on before its worker looks after the rest. */
 const BLOCK_MS = 1_000;
-/** Entries per XREAD; each holds the frames of one turn of a gateway's event loop. */
-const READ_COUNT = 64;
 /** From this on a batch is worth its transaction. */
 const WORTHWHILE_FRAMES = 100;
 
@@ -42,9 +42,9 @@ export async function drainLane(
   const log = deps.log.child({ laneId: held.id });
   const stop = () => reader.close();
   signal.addEventListener("abort", stop, { once: true });
+  const drain = new LaneDrain(held, reader, deps);
   let pauseMs = 0;
   try {
-    const drain = new LaneDrain(held, reader, deps);
     while (!signal.aborted) {
       try {
         const end = await drain.once();
@@ -56,6 +56,7 @@ export async function drainLane(
         if (end !== undefined) return end;
       } catch (fault) {
         if (signal.aborted) break;
+        drain.expectBacklog();
         if (pauseMs === 0) {
           deps.metrics.waitingLanes.inc();
           log.error({ offset: held.offset, reason: describeFault(fault) }, "lane waits");
@@ -82,16 +83,25 @@ class LaneDrain {
   readonly #reader: LaneReader;
   readonly #deps: DrainDeps;
   readonly #trimmer: LaneTrimmer;
+  readonly #writeProbe: WriteProbe;
   /** Read, and not yet applied. */
   #queue: LaneEntry[] = [];
-  #keptAtMs = Date.now();
-  #movedAtMs = Date.now();
+  #readCount = FIRST_READ_COUNT;
+  // Monotonic: a clock that is set forwards must not cut the replay window short.
+  #keptAtMs = performance.now();
+  #movedAtMs = performance.now();
 
   constructor(held: HeldLane, reader: LaneReader, deps: DrainDeps) {
     this.#held = held;
     this.#reader = reader;
     this.#deps = deps;
     this.#trimmer = new LaneTrimmer({ redis: deps.redis, laneId: held.id, replayWindowMs: deps.replayWindowMs });
+    this.#writeProbe = new WriteProbe(deps.redis, held.id);
+  }
+
+  /** After an outage: what waits by now is larger than what was read last. */
+  expectBacklog(): void {
+    this.#readCount = FIRST_READ_COUNT;
   }
 
   /** One batch, or one wait for entries. Rejects on an outage: call again. */
@@ -105,19 +115,21 @@ class LaneDrain {
     if ((await this.#apply(batch)) === "lost") return "lost";
     this.#queue.splice(0, taken);
     if (this.#queue.length === 0) this.#deps.reportLag(0);
-    await this.#trimmer.trim(Date.now());
+    await this.#trimmer.trim(performance.now());
     return undefined;
   }
 
   async #read(): Promise<void> {
     const offset = this.#held.offset;
-    const first = await this.#reader.read(offset, READ_COUNT, BLOCK_MS);
+    const count = this.#readCount;
+    const first = await this.#reader.read(offset, count, BLOCK_MS);
     const last = first.at(-1);
     if (last === undefined) return;
     this.#queue = first;
-    if (first.length < READ_COUNT && countFrames(first) < WORTHWHILE_FRAMES && this.#deps.lingerMs > 0) {
+    this.#readCount = nextReadCount(count, first);
+    if (first.length < count && countFrames(first) < WORTHWHILE_FRAMES && this.#deps.lingerMs > 0) {
       await sleep(this.#deps.lingerMs);
-      this.#queue = [...first, ...(await this.#reader.read(last.id, READ_COUNT, 0))];
+      this.#queue = [...first, ...(await this.#reader.read(last.id, this.#readCount, 0))];
     }
   }
 
@@ -130,8 +142,8 @@ class LaneDrain {
     if (outcome === "lost") return outcome;
     this.#held.offset = batch.to;
     if (outcome === "sealed") this.#held.sealed = true;
-    this.#movedAtMs = this.#keptAtMs = Date.now();
-    this.#trimmer.committed(batch, Date.now());
+    this.#movedAtMs = this.#keptAtMs = performance.now();
+    this.#trimmer.committed(batch, this.#movedAtMs);
     metrics.frames.inc(batch.frames.length);
     for (const gap of batch.gaps) {
       metrics.gaps.inc();
@@ -142,15 +154,17 @@ class LaneDrain {
 
   /** Nothing to read: keep the lane, trim it, and see whether it has come to its end. */
   async #idle(): Promise<"lost" | "finished" | undefined> {
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#keptAtMs > HOLD_MS / 4) {
       if (!(await keepLane(sqlOn(this.#deps.pool), this.#held, this.#deps.holder))) return "lost";
       this.#keptAtMs = now;
     }
     await this.#trimmer.trim(now);
+    await this.#writeProbe.probe();
     // While a Postgres may still lose its last commits, the entries must stay.
     if (now - this.#movedAtMs < this.#deps.replayWindowMs) return undefined;
-    return (await finishLane(this.#held, this.#reader.upForMs, this.#deps)) ? "finished" : undefined;
+    const upForMs = Math.min(this.#reader.upForMs, this.#writeProbe.writableForMs);
+    return (await finishLane(this.#held, upForMs, this.#deps)) ? "finished" : undefined;
   }
 }
 

@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { LANE_PATTERN, LANES, laneIdOf, laneLease } from "@dynamo-csms/proto/redis-keys";
 import { Cluster } from "ioredis";
-import type { RedisConnection } from "../redis-connection.ts";
 
 export interface FoundLane {
   id: string;

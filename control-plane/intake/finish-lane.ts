@@ -1,7 +1,7 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { LANES, LEASE_MS, lane, laneLease, nodeLease } from "@dynamo-csms/proto/redis-keys";
 import type pg from "pg";
 import { inTransaction } from "../database.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 import { closeConnectionsOfDeadNode } from "../stations/record-connection.ts";
 import { numberOf } from "./entry-id.ts";
 import { type HeldLane, markFinished } from "./lane-rows.ts";
@@ -20,8 +20,9 @@ return 1`;
 
 /**
  * Deletes a lane that is drained and that nobody writes any more: sealed by its writer, or its lease gone. A writer that
- * was only cut off finds its lane gone and opens a new one.
- * @param redisUpForMs how long Redis has been reachable: leases that ran out while it was away mean nothing.
+ * was only cut off finds its lane gone and opens a new one. The connections of its node end with it when the node is gone
+ * too, and only then; so while the node's lease names this lane, nothing is finished: the two leases run out one by one.
+ * @param redisUpForMs how long Redis has been reachable and has taken writes: leases that ran out before mean nothing.
  * @returns false when the lane goes on. Safe to break off anywhere: a lane that is gone is finished by the next call.
  */
 export async function finishLane(
@@ -30,6 +31,8 @@ export async function finishLane(
   deps: { pool: pg.Pool; redis: RedisConnection },
 ): Promise<boolean> {
   if (!held.sealed && redisUpForMs < LEASE_MS) return false;
+  const node = await nodeOf(held, deps.redis);
+  if (!held.sealed && node === "writes it") return false;
   const deleted = await deps.redis.eval(
     DELETE,
     2,
@@ -39,11 +42,28 @@ export async function finishLane(
     held.sealed ? "sealed" : "open",
   );
   if (deleted !== 1) return false;
-  const nodeIsAlive = held.nodeId === "" || (await deps.redis.exists(nodeLease(held.nodeId))) === 1;
   await inTransaction(deps.pool, async (sql) => {
-    if (!nodeIsAlive) await closeConnectionsOfDeadNode(sql, held.nodeId);
+    if (node === "gone") await closeConnectionsOfDeadNode(sql, held.nodeId);
     await markFinished(sql, held.id);
   });
   await deps.redis.hdel(LANES, held.id);
   return true;
+}
+
+/** What its node's lease says of a lane. A lease that cannot be read is of a node that lives, and perhaps writes it. */
+async function nodeOf(held: HeldLane, redis: RedisConnection): Promise<"gone" | "writes it" | "elsewhere"> {
+  if (held.nodeId === "") return "elsewhere";
+  const lease = await redis.get(nodeLease(held.nodeId));
+  if (lease === null) return "gone";
+  const laneId = laneIdIn(lease);
+  return laneId === undefined || laneId === held.id ? "writes it" : "elsewhere";
+}
+
+function laneIdIn(lease: string): string | undefined {
+  try {
+    const { laneId } = JSON.parse(lease) as { laneId?: unknown };
+    return typeof laneId === "string" ? laneId : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { ENTRY_FIELD } from "@dynamo-csms/proto/stream-entry";
 import { lane } from "@dynamo-csms/proto/redis-keys";
-import type { RedisConnection } from "../redis-connection.ts";
 
 export interface LaneEntry {
   id: string;
@@ -14,20 +14,20 @@ const ANSWER_TIMEOUT_MS = 5_000;
 export class LaneReader {
   readonly #redis: RedisConnection;
   readonly #key: string;
-  /** Since when the connection is up without a break, or undefined. */
-  #upSince: number | undefined;
+  /** Since when the connection is up without a break, or undefined. Monotonic: a clock that is set must not age a lease. */
+  #upSinceMs: number | undefined;
 
   constructor(redis: RedisConnection, laneId: string) {
     this.#redis = redis;
     this.#key = lane(laneId);
-    if (redis.status === "ready") this.#upSince = Date.now();
-    redis.on("ready", () => (this.#upSince = Date.now()));
-    redis.on("close", () => (this.#upSince = undefined));
+    if (redis.status === "ready") this.#upSinceMs = performance.now();
+    redis.on("ready", () => (this.#upSinceMs = performance.now()));
+    redis.on("close", () => (this.#upSinceMs = undefined));
   }
 
   /** How long Redis has been reachable without a break, ms. */
   get upForMs(): number {
-    return this.#upSince === undefined ? 0 : Date.now() - this.#upSince;
+    return this.#upSinceMs === undefined ? 0 : performance.now() - this.#upSinceMs;
   }
 
   /** Entries after `offset`, in order; waits up to `blockMs` (0: not at all) for the first. Rejects when Redis is away. */

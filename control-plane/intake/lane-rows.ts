@@ -81,6 +81,23 @@ export async function markFinished(sql: Sql, laneId: string): Promise<void> {
   );
 }
 
+/** Which of these lanes are finished as far as we know. */
+export async function finishedLanes(sql: Sql, laneIds: readonly string[]): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `select id from lanes where id = any($1::text[]) and finished_at is not null`,
+    [laneIds],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Takes up lanes that were finished too early, where their offsets stand. */
+export async function reopenLanes(sql: Sql, laneIds: readonly string[]): Promise<void> {
+  if (laneIds.length === 0) return;
+  await sql.query(`update lanes set finished_at = null where id = any($1::text[]) and finished_at is not null`, [
+    laneIds,
+  ]);
+}
+
 /** Notes entries that the lane never had or no longer has: they cannot be made up for, and somebody must know. */
 export async function recordGap(sql: Sql, laneId: string, gap: { from: string; to: string }): Promise<void> {
   await sql.query(`insert into lane_gaps (lane_id, from_entry, to_entry) values ($1, $2, $3) on conflict do nothing`, [

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LANES } from "@dynamo-csms/proto/redis-keys";
+import { lane, LANES } from "@dynamo-csms/proto/redis-keys";
 import { type Sql, sqlOn } from "../database.ts";
 import { type DrainDeps, drainLane } from "./drain-lane.ts";
 import { describeFault } from "../fault-kind.ts";
 import { existingLanes, registeredLanes } from "./find-lanes.ts";
-import { addLanes, freeLanes, takeLane } from "./lane-rows.ts";
+import { addLanes, finishedLanes, freeLanes, reopenLanes, takeLane } from "./lane-rows.ts";
 
 const LOOK_EVERY_MS = 500;
 /** SCAN walks the whole keyspace: only for lanes that the registry lost. */
@@ -34,13 +34,13 @@ export function createLaneSupervisor(deps: SuperviseDeps): LaneSupervisor {
   async function look(): Promise<void> {
     const sql = sqlOn(deps.pool);
     const found = await registeredLanes(deps.redis);
-    if (Date.now() >= nextScanMs) {
+    if (performance.now() >= nextScanMs) {
       found.push(...(await existingLanes(deps.redis)));
-      await forgetFinished(
+      await reviewFinished(
         sql,
         found.map(({ id }) => id),
       );
-      nextScanMs = Date.now() + SCAN_EVERY_MS;
+      nextScanMs = performance.now() + SCAN_EVERY_MS;
     }
     await addLanes(
       sql,
@@ -64,13 +64,17 @@ export function createLaneSupervisor(deps: SuperviseDeps): LaneSupervisor {
     }
   }
 
-  /** A process that ended between finishing a lane and taking it out of the registry. */
-  async function forgetFinished(sql: Sql, ids: string[]): Promise<void> {
-    const finished = await sql.query<{ id: string }>(
-      `select id from lanes where id = any($1::text[]) and finished_at is not null`,
-      [ids],
-    );
-    if (finished.length > 0) await deps.redis.hdel(LANES, ...finished.map(({ id }) => id));
+  /**
+   * Finished lanes that are still there. Without a stream it is only the registry that knows them: a process ended before
+   * it took them out of it. With one, the writer was not dead but cut off, and goes on in a lane that we gave up.
+   */
+  async function reviewFinished(sql: Sql, ids: string[]): Promise<void> {
+    const [written, gone]: [string[], string[]] = [[], []];
+    for (const id of await finishedLanes(sql, ids))
+      ((await deps.redis.exists(lane(id))) === 1 ? written : gone).push(id);
+    if (gone.length > 0) await deps.redis.hdel(LANES, ...gone);
+    await reopenLanes(sql, written);
+    for (const laneId of written) deps.log.warn({ laneId }, "finished lane taken up again: its writer lives");
   }
 
   async function run(): Promise<void> {

@@ -1,5 +1,5 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { lane } from "@dynamo-csms/proto/redis-keys";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { Batch } from "./apply-batch.ts";
 
 const TRIM_EVERY_MS = 1_000;
@@ -22,13 +22,14 @@ export class LaneTrimmer {
     this.#replayWindowMs = deps.replayWindowMs;
   }
 
+  /** @param nowMs monotonic: a clock that is set forwards must not shorten the replay window. */
   committed({ to }: Batch, nowMs: number): void {
     const last = this.#committed.at(-1);
     // One mark a second is fine enough; the newer offset would only trim later.
     if (last === undefined || nowMs - last.atMs >= 1_000) this.#committed.push({ entryId: to, atMs: nowMs });
   }
 
-  /** Rejects when Redis is away: nothing is lost, the next call trims more. */
+  /** Rejects when Redis is away: nothing is lost, the next call trims more. `nowMs` as above. */
   async trim(nowMs: number): Promise<void> {
     if (nowMs < this.#nextTrimMs) return;
     this.#nextTrimMs = nowMs + TRIM_EVERY_MS;

@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { Worker, type Job } from "bullmq";
 import type { Logger } from "pino";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { DurableWork } from "./durable-work.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { pause, settledWithin } from "./pause.ts";
@@ -59,7 +59,7 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
     } catch (cause) {
       const pauseMs = pausesOfWork.failed(id, Date.now());
       metrics.runs.inc({ work: work.name, outcome: "failed" });
-      log.error({ work: work.name, id, pauseMs, err: cause }, "work failed");
+      log.error({ work: work.name, id, pauseMs, error: cause }, "work failed");
     } finally {
       stopTimer();
     }
@@ -90,7 +90,7 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
         metrics.due.set({ work: work.name }, ids.length);
         for (const id of ids) if (pausesOfWork.mayRun(id, Date.now())) wakeUps.wakeOnce(work.name, id);
       } catch (cause) {
-        log.warn({ work: work.name, err: cause }, "due work cannot be read");
+        log.warn({ work: work.name, error: cause }, "due work cannot be read");
       }
       await pause(sweepMs, stopping.signal);
     }

@@ -40,7 +40,7 @@ export function createPeriodicSweeps(deps: {
         metrics.sweeps.inc({ sweep: sweep.name, outcome: ran ? "done" : "elsewhere" });
       } catch (cause) {
         metrics.sweeps.inc({ sweep: sweep.name, outcome: "failed" });
-        log.warn({ sweep: sweep.name, err: cause }, "sweep failed");
+        log.warn({ sweep: sweep.name, error: cause }, "sweep failed");
       }
       // Spread, so that several processes do not ask for the locks at the same moment for ever.
       await pause(sweep.everyMs * (0.9 + Math.random() * 0.2), stopping.signal);

@@ -1,6 +1,6 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { Queue, type JobsOptions } from "bullmq";
 import type { Logger } from "pino";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { WakeUps } from "./durable-work.ts";
 import { settledWithin } from "./pause.ts";
 

@@ -1,17 +1,35 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import { z } from "zod";
 import { sqlOf } from "../database.ts";
-import { isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
+import { givenTime, isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoMillis } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 import { decodeCursor, pageOf } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 
 const TYPES = { 2: "CALL", 3: "CALLRESULT", 4: "CALLERROR", 5: "CALLRESULTERROR", 6: "SEND" } as const;
 const direction = z.enum(["from_charge_point", "to_charge_point"]);
-/** The calendar of Postgres has no year 0. */
-const storedTime = () => isoTime().refine((time) => !time.startsWith("0000"), "must be in the year 1 or later");
 const type = z.enum(["CALL", "CALLRESULT", "CALLERROR", "CALLRESULTERROR", "SEND", "unreadable"]);
+
+const message = named(
+  "OcppMessage",
+  z.object({
+    received_at: isoTime(),
+    direction,
+    type,
+    action: z.string().nullable(),
+    message_id: z.string().nullable(),
+    raw: z.string().describe("the frame's text"),
+    answer: z
+      .string()
+      .nullable()
+      .describe("the text of the answer that we gave, where it does not follow from the action alone"),
+    breaks_schema: z.boolean(),
+    connection: z.number().int().describe("grows with each connection of the unit"),
+    seq: z.number().int().describe("number within the connection, both directions together"),
+  }),
+);
 
 interface MessageRow {
   epoch: string;
@@ -41,8 +59,8 @@ export function messageLogRoutes({ orm }: { orm: MikroORM }): Route[] {
       params: z.strictObject({ charge_point_id: z.string() }),
       query: z.strictObject({
         ...pageQuery,
-        from: storedTime().optional(),
-        to: storedTime().optional().describe("exclusive"),
+        from: givenTime().optional(),
+        to: givenTime().optional().describe("exclusive"),
         action: z.string().max(64).optional(),
         direction: direction.optional(),
         message_id: z.string().max(36).optional(),
@@ -52,23 +70,7 @@ export function messageLogRoutes({ orm }: { orm: MikroORM }): Route[] {
         200: {
           description: "A page of frames",
           schema: z.object({
-            messages: z.array(
-              z.object({
-                received_at: isoTime(),
-                direction,
-                type,
-                action: z.string().nullable(),
-                message_id: z.string().nullable(),
-                raw: z.string().describe("the frame's text"),
-                answer: z
-                  .string()
-                  .nullable()
-                  .describe("the text of the answer that we gave, where it does not follow from the action alone"),
-                breaks_schema: z.boolean(),
-                connection: z.number().int().describe("grows with each connection of the unit"),
-                seq: z.number().int().describe("number within the connection, both directions together"),
-              }),
-            ),
+            messages: z.array(message),
             ...pageAnswer,
           }),
         },

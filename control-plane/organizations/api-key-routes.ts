@@ -1,8 +1,9 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import { z } from "zod";
 import { sqlOf } from "../database.ts";
-import { isoTime, oneLine, pageAnswer, pageQuery } from "../http/fields.ts";
+import { givenTime, isoTime, oneLine, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoSeconds } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route, SCOPES } from "../http/route.ts";
@@ -16,6 +17,8 @@ const keyShape = {
   created_at: isoTime(),
   expires_at: isoTime().nullable(),
 };
+
+const listedKey = named("ApiKey", z.object({ ...keyShape, last4: z.string(), last_used_at: isoTime().nullable() }));
 
 interface KeyRow {
   id: string;
@@ -44,12 +47,13 @@ export function apiKeyRoutes({ orm }: { orm: MikroORM }): Route[] {
       body: z.strictObject({
         name: oneLine(100),
         scopes: z.array(scopes).min(1).max(SCOPES.length),
-        expires_at: isoTime().optional(),
+        expires_at: givenTime().optional(),
       }),
       bodyExample: { name: "Fleet dashboard", scopes: ["read:charge_points"], expires_at: "2027-01-01T00:00:00Z" },
       responses: {
         201: {
           description: "The key",
+          headers: ["Location"],
           schema: z.object({ ...keyShape, key: z.string().describe("dyn_live_…, shown only here") }),
         },
       },
@@ -101,7 +105,7 @@ export function apiKeyRoutes({ orm }: { orm: MikroORM }): Route[] {
         200: {
           description: "Keys that are not revoked, newest first",
           schema: z.object({
-            keys: z.array(z.object({ ...keyShape, last4: z.string(), last_used_at: isoTime().nullable() })),
+            keys: z.array(listedKey),
             total: z.number().int(),
             ...pageAnswer,
           }),

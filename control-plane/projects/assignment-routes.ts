@@ -27,6 +27,11 @@ export function assignmentRoutes(deps: AssignDeps): Route[] {
         201: {
           description: "Assigned",
           schema: z.object({ project_id: z.string(), installer_id: z.string(), assigned_at: isoTime() }),
+          example: {
+            project_id: "proj_01hx5t6u7v8w",
+            installer_id: "ins_01hx9k2m3n4p",
+            assigned_at: "2026-04-28T08:00:00Z",
+          },
         },
       },
       problems: ["project_not_found", "not_found"],

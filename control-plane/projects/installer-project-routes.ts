@@ -3,6 +3,7 @@ import { z } from "zod";
 import { sqlOf } from "../database.ts";
 import { isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoSeconds } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { notAssigned } from "./project-problems.ts";
@@ -21,6 +22,8 @@ const shape = {
   status: z.enum(["in_progress", "handed_over"]),
   assigned_at: isoTime(),
 };
+
+const assignedProject = named("AssignedProject", z.object(shape));
 
 const installersView = (row: AssignedRow) => ({
   project_id: row.id,
@@ -47,7 +50,7 @@ export function installerProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
       responses: {
         200: {
           description: "A page of projects; empty when there are none",
-          schema: z.object({ projects: z.array(z.object(shape)), ...pageAnswer }),
+          schema: z.object({ projects: z.array(assignedProject), ...pageAnswer }),
           example: {
             projects: [
               {

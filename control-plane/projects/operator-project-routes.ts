@@ -3,6 +3,7 @@ import { z } from "zod";
 import { sqlOf } from "../database.ts";
 import { emailAddress, isoTime, lines, oneLine, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoSeconds } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
@@ -31,12 +32,26 @@ const shape = {
   handed_over_at: isoTime().nullable(),
   created_at: isoTime(),
 };
+const project = named("Project", z.object(shape));
 const assigned = z.object({
   installer_id: z.string(),
   full_name: z.string(),
   company: z.string(),
   assigned_at: isoTime(),
 });
+const projectWithInstallers = named("ProjectWithInstallers", z.object({ ...shape, installers: z.array(assigned) }));
+const EXAMPLE = {
+  project_id: "proj_01hx5t6u7v8w",
+  name: "Riverside Business Park — Phase 1",
+  site_address: "Unit 12, Riverside Business Park, London E1W 3SJ",
+  charge_points_expected: 6,
+  charge_points_registered: 0,
+  charge_points_commissioned: 0,
+  status: "in_progress",
+  site_owner: { name: "Sarah Owen", email: "s.owen@riversidebp.co.uk" },
+  handed_over_at: null,
+  created_at: "2026-04-27T16:00:00Z",
+};
 
 /** What a charge point operator does with its projects. */
 export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
@@ -60,7 +75,7 @@ export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
         charge_points_expected: 6,
         site_owner: { name: "Sarah Owen", email: "s.owen@riversidebp.co.uk" },
       },
-      responses: { 201: { description: "The project", schema: z.object(shape) } },
+      responses: { 201: { description: "The project", schema: project, headers: ["Location"], example: EXAMPLE } },
       async handle({ caller, body }) {
         const em = orm.em.fork();
         const id = newId("proj");
@@ -96,7 +111,8 @@ export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
       responses: {
         200: {
           description: "A page of projects",
-          schema: z.object({ projects: z.array(z.object(shape)), ...pageAnswer }),
+          schema: z.object({ projects: z.array(project), ...pageAnswer }),
+          example: { projects: [EXAMPLE], next_cursor: null, has_more: false },
         },
       },
       async handle({ caller, query }) {
@@ -122,7 +138,7 @@ export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
       access: { kind: "organization", scope: "read:projects" },
       rateLimit: "read",
       params: projectId,
-      responses: { 200: { description: "The project", schema: z.object({ ...shape, installers: z.array(assigned) }) } },
+      responses: { 200: { description: "The project", schema: projectWithInstallers } },
       problems: ["project_not_found"],
       async handle({ caller, params }) {
         const sql = sqlOf(orm.em.fork());
@@ -158,7 +174,9 @@ export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
         site_owner: siteOwner.nullable().optional().describe("null removes it"),
       }),
       bodyExample: { charge_points_expected: 8 },
-      responses: { 200: { description: "The project", schema: z.object(shape) } },
+      responses: {
+        200: { description: "The project", schema: project, example: { ...EXAMPLE, charge_points_expected: 8 } },
+      },
       problems: ["project_not_found"],
       async handle({ caller, params, body }) {
         const row = await orm.em.fork().transactional(async (em) => {
@@ -196,7 +214,7 @@ export function operatorProjectRoutes({ orm }: { orm: MikroORM }): Route[] {
       params: projectId,
       body: z.strictObject({ reason: lines(2_000).min(1) }),
       bodyExample: { reason: "Bay 3 was replaced after the handover." },
-      responses: { 200: { description: "The project, in progress again", schema: z.object(shape) } },
+      responses: { 200: { description: "The project, in progress again", schema: project, example: EXAMPLE } },
       problems: ["project_not_found", "conflict"],
       async handle({ caller, params, body }) {
         const row = await orm.em.fork().transactional(async (em) => {

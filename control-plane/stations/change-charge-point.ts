@@ -1,11 +1,11 @@
+import { serialNumberOf } from "./serial-number.ts";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
-import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { LockMode, type SqlEntityManager, UniqueConstraintViolationException } from "@mikro-orm/postgresql";
 import { sqlOf } from "../database.ts";
 import { newProvisioningPassword, replacePassword } from "./provisioning-password.ts";
 import { lockAssignedProject, type RegistrationDeps } from "./register-charge-point.ts";
-import { publishClose, requestRegistryWrite, writeRegistryNow } from "./station-registry.ts";
+import { requestRegistryWrite, writeRegistryNow } from "./station-registry.ts";
 import { type Station, StationEntity } from "./station.entity.ts";
 
 export interface ChargePointChange {
@@ -18,7 +18,7 @@ export interface ChargePointChange {
   location?: { latitude: number; longitude: number; description?: string | undefined } | null | undefined;
 }
 
-type Locked = { kind: "not-found" } | { kind: "handed-over" };
+export type Locked = { kind: "not-found" } | { kind: "handed-over" };
 
 /** Changes a unit of the installer's project. A new OCPP version is told to the gateways. */
 export async function changeChargePoint(
@@ -34,7 +34,7 @@ export async function changeChargePoint(
       if (!found.ok) return found;
       const station = found.value;
       const newVersion = change.ocpp_version !== undefined && change.ocpp_version !== station.ocppVersion;
-      if (change.serial_number !== undefined) station.serialNumber = change.serial_number;
+      if (change.serial_number !== undefined) station.serialNumber = serialNumberOf(change.serial_number);
       if (change.model !== undefined) station.model = change.model;
       if (change.vendor !== undefined) station.vendor = change.vendor;
       if (change.ocpp_version !== undefined) station.ocppVersion = change.ocpp_version;
@@ -73,18 +73,16 @@ export async function rotatePassword(
     if (!found.ok) return found;
     const sql = sqlOf(em);
     await replacePassword(sql, found.value.id, password, deps.peppers);
-    await requestRegistryWrite(sql, found.value.id);
-    return ok({ id: found.value.id, identity: found.value.identity as StationIdentity });
+    await requestRegistryWrite(sql, found.value.id, "close-socket");
+    return ok(found.value.id);
   });
   if (!rotated.ok) return rotated;
-  // The record first: a unit that comes back at once must meet the new verifier.
-  const written = await writeRegistryNow(deps.registry, rotated.value.id);
-  if (written) await publishClose(deps.registry.redis, rotated.value.identity).catch(() => false);
+  await writeRegistryNow(deps.registry, rotated.value);
   return ok({ password, rotatedAt: new Date() });
 }
 
 /** The unit, its row locked. Its project is locked first, against a handover: the order in which everybody locks them. */
-async function lockOwnUnit(
+export async function lockOwnUnit(
   em: SqlEntityManager,
   installerId: string,
   chargePointId: string,

@@ -2,10 +2,11 @@ import { z } from "zod";
 import type { Sql } from "../database.ts";
 import { isoTime } from "../http/fields.ts";
 import { isoMillis, isoSeconds } from "../http/iso-time.ts";
+import { named } from "../http/json-schema.ts";
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
 
 /** How every charge point is shown, to installers and operators. */
-export const chargePointShape = {
+const chargePointShape = {
   charge_point_id: z.string(),
   project_id: z.string().nullable(),
   serial_number: z.string(),
@@ -23,7 +24,7 @@ export const chargePointShape = {
 };
 
 /** What the page of one charge point shows besides. */
-export const chargePointDetailShape = {
+const chargePointDetailShape = {
   ...chargePointShape,
   ocpp_endpoint: z.string(),
   max_power_kw: z.number().nullable(),
@@ -57,6 +58,10 @@ export const chargePointDetailShape = {
     }),
   ),
 };
+
+export const chargePoint = named("ChargePoint", z.object(chargePointShape));
+export const chargePointWithDetail = named("ChargePointDetail", z.object(chargePointDetailShape));
+export const chargePointStatus = chargePointShape.status;
 
 export interface ChargePointRow {
   id: string;

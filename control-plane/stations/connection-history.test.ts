@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { afterEvent, type Connection, type ConnectionEvent, DISCONNECT_GRACE_MS } from "./connection-history.ts";
+import { afterEvent, type Connection, type ConnectionEvent } from "./connection-history.ts";
 
-const opened = (epoch: number): ConnectionEvent => ({
-  kind: "opened",
+const opened = (epoch: number) => ({
+  kind: "opened" as const,
   epoch,
   seq: 1,
   at: new Date(epoch),
@@ -36,13 +36,11 @@ test("the first connection is told; the next one, after a short absence, is not"
 });
 
 test("a connection that ends is to be told after the grace time, and not at all when the station is back", () => {
-  expect(after(opened(1_000), closed(1_000)).connection?.disconnectDueAt).toEqual(
-    new Date(1_500 + DISCONNECT_GRACE_MS),
-  );
+  expect(after(opened(1_000), closed(1_000)).connection?.disconnectDue).toBe(true);
   expect(after(opened(1_000), closed(1_000), opened(2_000)).connection).toMatchObject({
     epoch: 2_000,
     closedAt: null,
-    disconnectDueAt: null,
+    disconnectDue: false,
   });
 });
 
@@ -54,6 +52,40 @@ test("the late end of a former connection changes nothing, and neither does its 
 test("a station whose absence was told is told again when it connects", () => {
   const { connection } = after(opened(1_000), closed(1_000));
   expect(afterEvent({ ...(connection as Connection), connectedTold: false }, opened(9_000)).tellConnected).toBe(true);
+});
+
+const stillOpen = (epoch: number, seq: number): ConnectionEvent => ({ ...opened(epoch), kind: "stillOpen", seq });
+/** As the intake leaves it when the leases of its gateway process are gone. */
+const takenForDead = (connection: Connection): Connection => ({
+  ...connection,
+  closedAt: new Date(5_000),
+  closeReason: "the gateway process ended",
+  disconnectDue: true,
+});
+
+test("a connection whose gateway process was taken for dead is open again when that process says so", () => {
+  const dead = takenForDead(after(opened(1_000)).connection as Connection);
+  expect(afterEvent(dead, stillOpen(1_000, 2))).toMatchObject({
+    connection: { closedAt: null, closeReason: null, disconnectDue: false, seq: 2 },
+    tellConnected: false,
+  });
+  const told = { ...dead, connectedTold: false, disconnectDue: false };
+  expect(afterEvent(told, stillOpen(1_000, 2))).toMatchObject({
+    connection: { connectedTold: true },
+    tellConnected: true,
+  });
+});
+
+test("that word changes nothing about another connection, an end that was seen, or what is known since", () => {
+  const dead = takenForDead(after(opened(2_000)).connection as Connection);
+  expect(afterEvent(dead, stillOpen(1_000, 9)).connection).toBe(dead);
+  expect(afterEvent({ ...dead, seq: 7 }, stillOpen(2_000, 7)).connection).toMatchObject({ closedAt: dead.closedAt });
+  const ended = after(opened(2_000), closed(2_000)).connection as Connection;
+  expect(afterEvent(ended, stillOpen(2_000, 20)).connection).toBe(ended);
+});
+
+test("a connection whose beginning was lost begins with that word", () => {
+  expect(after(stillOpen(3_000, 8))).toMatchObject({ connection: { epoch: 3_000, seq: 8 }, told: [true] });
 });
 
 test("an end without a beginning is not a connection", () => {

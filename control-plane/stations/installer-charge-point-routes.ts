@@ -1,3 +1,4 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { z } from "zod";
 import { sqlOf } from "../database.ts";
 import { isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
@@ -6,21 +7,20 @@ import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { notAssigned } from "../projects/project-problems.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 import { changeChargePoint, rotatePassword } from "./change-charge-point.ts";
 import {
+  chargePoint,
   chargePointDetail,
-  chargePointDetailShape,
-  chargePointShape,
   chargePointView,
+  chargePointWithDetail,
   type ChargePointRow,
   SELECT_CHARGE_POINTS,
 } from "./charge-point-view.ts";
 import { connectedNow } from "./presence.ts";
-import type { RegistrationDeps } from "./register-charge-point.ts";
+import { retireChargePoint, type RetirementDeps } from "./retire-charge-point.ts";
 import { location, unit } from "./unit-fields.ts";
 
-export interface ChargePointRoutesDeps extends RegistrationDeps {
+export interface ChargePointRoutesDeps extends RetirementDeps {
   redis: RedisConnection;
   publicOcppUrl: string;
 }
@@ -61,7 +61,7 @@ export function installerChargePointRoutes(deps: ChargePointRoutesDeps): Route[]
       responses: {
         200: {
           description: "A page of charge points",
-          schema: z.object({ charge_points: z.array(z.object(chargePointShape)), ...pageAnswer }),
+          schema: z.object({ charge_points: z.array(chargePoint), ...pageAnswer }),
         },
       },
       problems: ["project_not_found"],
@@ -96,7 +96,7 @@ export function installerChargePointRoutes(deps: ChargePointRoutesDeps): Route[]
       access: { kind: "installer" },
       rateLimit: "read",
       params: chargePointId,
-      responses: { 200: { description: "The charge point", schema: z.object(chargePointDetailShape) } },
+      responses: { 200: { description: "The charge point", schema: chargePointWithDetail } },
       problems: ["charge_point_not_found"],
       handle: async ({ caller, params }) => ({
         status: 200,
@@ -123,7 +123,7 @@ export function installerChargePointRoutes(deps: ChargePointRoutesDeps): Route[]
         location: location.nullable().optional(),
       }),
       bodyExample: { connector_count: 3 },
-      responses: { 200: { description: "The charge point", schema: z.object(chargePointDetailShape) } },
+      responses: { 200: { description: "The charge point", schema: chargePointWithDetail } },
       problems: ["charge_point_not_found", "project_handed_over", "duplicate_serial_number"],
       async handle({ caller, params, body }) {
         const outcome = await changeChargePoint(deps, caller.installerId, params.charge_point_id, body);
@@ -140,6 +140,26 @@ export function installerChargePointRoutes(deps: ChargePointRoutesDeps): Route[]
               `Another unit of this project has the serial number ${body.serial_number}.`,
             );
         }
+      },
+    }),
+    defineRoute({
+      method: "delete",
+      path: "/api/v1/installer/charge-points/{charge_point_id}",
+      operationId: "removeChargePoint",
+      summary: "Take a charge point out of your project that was registered by mistake",
+      description:
+        "Possible until the handover. The unit is disconnected and refused from then on, counts no more, and its serial number can be registered again. What it sent stays on record.",
+      tag: TAG,
+      access: { kind: "installer" },
+      rateLimit: "write",
+      params: chargePointId,
+      responses: { 204: { description: "Taken out" } },
+      problems: ["charge_point_not_found", "project_handed_over"],
+      async handle({ caller, params }) {
+        const by = { installerId: caller.installerId };
+        const outcome = await retireChargePoint(deps, by, params.charge_point_id);
+        if (!outcome.ok) throw outcome.error.kind === "handed-over" ? handedOver() : notYours(params.charge_point_id);
+        return { status: 204 };
       },
     }),
     defineRoute({

@@ -1,30 +1,31 @@
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
-import type { MikroORM } from "@mikro-orm/postgresql";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { z } from "zod";
 import { sqlOf } from "../database.ts";
 import { pageAnswer, pageQuery } from "../http/fields.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 import {
+  chargePoint,
   chargePointDetail,
-  chargePointDetailShape,
-  chargePointShape,
+  chargePointStatus,
   chargePointView,
+  chargePointWithDetail,
   type ChargePointRow,
   SELECT_CHARGE_POINTS,
 } from "./charge-point-view.ts";
 import { connectedNow } from "./presence.ts";
+import { retireChargePoint, type RetirementDeps } from "./retire-charge-point.ts";
 
-export interface OperatorChargePointDeps {
-  orm: MikroORM;
+export interface OperatorChargePointDeps extends RetirementDeps {
   redis: RedisConnection;
   publicOcppUrl: string;
 }
 
 /** The operator's charge points: the list with its filters, and each in detail. */
-export function operatorChargePointRoutes({ orm, redis, publicOcppUrl }: OperatorChargePointDeps): Route[] {
+export function operatorChargePointRoutes(deps: OperatorChargePointDeps): Route[] {
+  const { orm, redis, publicOcppUrl } = deps;
   return [
     defineRoute({
       method: "get",
@@ -37,7 +38,7 @@ export function operatorChargePointRoutes({ orm, redis, publicOcppUrl }: Operato
       query: z.strictObject({
         ...pageQuery,
         project_id: z.string().max(64).optional(),
-        status: chargePointShape.status.optional(),
+        status: chargePointStatus.optional(),
         online: z.boolean().optional().describe("by the newest connection on record"),
         ocpp_version: z.enum(OCPP_VERSIONS).optional(),
         vendor: z.string().max(100).optional().describe("exact, in any case"),
@@ -46,7 +47,7 @@ export function operatorChargePointRoutes({ orm, redis, publicOcppUrl }: Operato
       responses: {
         200: {
           description: "A page of charge points",
-          schema: z.object({ charge_points: z.array(z.object(chargePointShape)), ...pageAnswer }),
+          schema: z.object({ charge_points: z.array(chargePoint), ...pageAnswer }),
         },
       },
       async handle({ caller, query }) {
@@ -92,7 +93,7 @@ export function operatorChargePointRoutes({ orm, redis, publicOcppUrl }: Operato
       access: { kind: "organization", scope: "read:charge_points" },
       rateLimit: "read",
       params: z.strictObject({ charge_point_id: z.string() }),
-      responses: { 200: { description: "The charge point", schema: z.object(chargePointDetailShape) } },
+      responses: { 200: { description: "The charge point", schema: chargePointWithDetail } },
       problems: ["charge_point_not_found"],
       async handle({ caller, params }) {
         const sql = sqlOf(orm.em.fork());
@@ -100,13 +101,33 @@ export function operatorChargePointRoutes({ orm, redis, publicOcppUrl }: Operato
           `${SELECT_CHARGE_POINTS} where s.org_id = $1 and s.charge_point_id = $2 and s.retired_at is null`,
           [caller.orgId, params.charge_point_id],
         );
-        if (row === undefined)
-          throw new ProblemError("charge_point_not_found", `There is no charge point ${params.charge_point_id}.`);
+        if (row === undefined) throw noSuchChargePoint(params.charge_point_id);
         return {
           status: 200,
           body: await chargePointDetail(sql, row, await connectedNow(redis, [row.identity]), publicOcppUrl),
         };
       },
     }),
+    defineRoute({
+      method: "delete",
+      path: "/api/v1/charge-points/{charge_point_id}",
+      operationId: "retireChargePoint",
+      summary: "Retire a charge point",
+      description:
+        "It is disconnected and refused from then on, shown and counted no more, and its serial number can be registered again. What it sent, and certificates that name it, stay.",
+      tag: "Charge points",
+      access: { kind: "organization", scope: "write:charge_points" },
+      rateLimit: "write",
+      params: z.strictObject({ charge_point_id: z.string() }),
+      responses: { 204: { description: "Retired" } },
+      problems: ["charge_point_not_found"],
+      async handle({ caller, params }) {
+        const outcome = await retireChargePoint(deps, { orgId: caller.orgId }, params.charge_point_id);
+        if (!outcome.ok) throw noSuchChargePoint(params.charge_point_id);
+        return { status: 204 };
+      },
+    }),
   ];
 }
+
+const noSuchChargePoint = (id: string) => new ProblemError("charge_point_not_found", `There is no charge point ${id}.`);

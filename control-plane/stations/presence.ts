@@ -1,7 +1,7 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { nodeLease, stationOwner } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { isOutage } from "../http/outage.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 
 /**
  * Which of these stations are connected now: somebody holds the socket, and that node's lease stands.

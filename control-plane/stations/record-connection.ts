@@ -68,13 +68,13 @@ interface ConnectionRow {
   close_code: number | null;
   close_reason: string | null;
   connected_told: boolean;
-  disconnect_due_at: Date | null;
+  disconnect_due: boolean;
 }
 
 async function lockConnections(sql: Sql, stationIds: readonly string[]): Promise<Map<string, Connection>> {
   const rows = await sql.query<ConnectionRow>(
     `select station_id::text as station_id, epoch::text as epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at,
-            closed_at, close_code, close_reason, connected_told, disconnect_due_at
+            closed_at, close_code, close_reason, connected_told, disconnect_due_at is not null as disconnect_due
      from station_connections where station_id = any($1::bigint[]) order by station_connections.station_id for update`,
     [stationIds],
   );
@@ -93,12 +93,14 @@ async function lockConnections(sql: Sql, stationIds: readonly string[]): Promise
         closeCode: row.close_code,
         closeReason: row.close_reason,
         connectedTold: row.connected_told,
-        disconnectDueAt: row.disconnect_due_at,
+        disconnectDue: row.disconnect_due,
       },
     ]),
   );
 }
 
+// Gateways' clocks may be ahead or behind: the grace time counts from now on, and nothing happens in the future. The rows
+// are those that changed, so none is in its grace time already.
 // jsonb, not unnest: `notes` is an array, and unnest would flatten arrays of arrays.
 async function write(sql: Sql, rows: readonly (readonly [string, Connection])[]): Promise<void> {
   if (rows.length === 0) return;
@@ -115,17 +117,23 @@ async function write(sql: Sql, rows: readonly (readonly [string, Connection])[])
     close_code: c.closeCode,
     close_reason: c.closeReason,
     connected_told: c.connectedTold,
-    disconnect_due_at: c.disconnectDueAt,
+    disconnect_due: c.disconnectDue,
   }));
   await sql.query(
-    `insert into station_connections
-     select * from jsonb_populate_recordset(null::station_connections, $1::jsonb)
+    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at, closed_at,
+       close_code, close_reason, connected_told, disconnect_due_at)
+     select r.station_id, r.epoch, r.seq, r.node_id, r.remote_address, r.ocpp_version, r.notes, least(r.opened_at, now()),
+       case when r.closed_at is not null then least(r.closed_at, now()) end, r.close_code, r.close_reason, r.connected_told,
+       case when due.disconnect_due then now() + $2 * interval '1 millisecond' end
+     from jsonb_array_elements($1::jsonb) as changed,
+       jsonb_populate_record(null::station_connections, changed) as r,
+       jsonb_to_record(changed) as due (disconnect_due boolean)
      on conflict (station_id) do update set
        epoch = excluded.epoch, seq = excluded.seq, node_id = excluded.node_id, remote_address = excluded.remote_address,
        ocpp_version = excluded.ocpp_version, notes = excluded.notes, opened_at = excluded.opened_at, closed_at = excluded.closed_at,
        close_code = excluded.close_code, close_reason = excluded.close_reason, connected_told = excluded.connected_told,
        disconnect_due_at = excluded.disconnect_due_at
      where station_connections.epoch <= excluded.epoch`,
-    [JSON.stringify(records)],
+    [JSON.stringify(records), DISCONNECT_GRACE_MS],
   );
 }

@@ -39,6 +39,7 @@ export function registerChargePointRoute(deps: RegistrationDeps & { publicOcppUr
     responses: {
       201: {
         description: "Registered",
+        headers: ["Location"],
         schema: z.object({
           charge_point_id: z.string(),
           ocpp_endpoint: z.string(),

@@ -1,3 +1,4 @@
+import { serialNumberOf } from "./serial-number.ts";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type { Peppers } from "@dynamo-csms/proto/station-password";
@@ -63,17 +64,18 @@ async function insertUnit(
   if (project.status === "handed_over") return err({ kind: "handed-over" });
 
   const chargePointId = newId("cp");
+  const serialNumber = serialNumberOf(unit.serial_number);
   const [row] = await sql.query<{ id: string; created_at: Date }>(
     `insert into stations (charge_point_id, identity, identity_spelling, org_id, project_id, registered_by, serial_number, vendor, model,
                            ocpp_version, max_power_kw, connector_count, latitude, longitude, location_description)
      values ($1, $1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-     on conflict (project_id, serial_number) do nothing returning id::text as id, created_at`,
+     on conflict (project_id, serial_number) where retired_at is null do nothing returning id::text as id, created_at`,
     [
       chargePointId,
       project.org_id,
       unit.project_id,
       installerId,
-      unit.serial_number,
+      serialNumber,
       unit.vendor,
       unit.model,
       unit.ocpp_version,
@@ -86,11 +88,11 @@ async function insertUnit(
   );
   if (row === undefined) {
     const [existing] = await sql.query<{ charge_point_id: string }>(
-      `select charge_point_id from stations where project_id = $1 and serial_number = $2`,
-      [unit.project_id, unit.serial_number],
+      `select charge_point_id from stations where project_id = $1 and serial_number = $2 and retired_at is null`,
+      [unit.project_id, serialNumber],
     );
-    if (existing === undefined)
-      throw new Error("a unit with this serial number vanished while it was being registered again");
+    // Retired between the two statements.
+    if (existing === undefined) return insertUnit(em, peppers, installerId, unit);
     return err({ kind: "duplicate", chargePointId: existing.charge_point_id });
   }
   const password = newProvisioningPassword();

@@ -1,8 +1,8 @@
 import { sqlOn } from "../database.ts";
-import { type RegistryDeps, readRegistry, settleOutbox, writeRegistryEntry } from "./station-registry.ts";
+import { type RegistryDeps, readRegistry, writeRegistryEntries } from "./station-registry.ts";
 
 /**
- * Writes the records that were asked for and not yet written, oldest first; the jobs process calls it every second or so.
+ * Writes the records that were asked for and not yet written, and closes the sockets that are to be closed, oldest first; the jobs process calls it every second or so.
  * Resolves to how many were written. Rejects when Redis or Postgres is away: nothing is lost, the next sweep goes on.
  * Safe to run in several processes: a record of a lower revision changes nothing.
  */
@@ -18,8 +18,7 @@ export async function relayRegistryOutbox(deps: RegistryDeps & { limit: number }
     waiting.map((row) => row.station_id),
     deps.heartbeatIntervalSeconds,
   );
-  await Promise.all(entries.map((entry) => writeRegistryEntry(deps.redis, entry)));
-  await settleOutbox(sql, entries);
+  await writeRegistryEntries(deps.redis, sql, entries);
   return entries.length;
 }
 
@@ -33,7 +32,7 @@ export async function rebuildRegistry(deps: RegistryDeps & { pageSize: number })
   let written = 0;
   for (;;) {
     const page = await sql.query<{ id: string }>(
-      `select id::text as id from stations where id > $1 order by id limit $2`,
+      `select id::text as id from stations where id > $1 order by stations.id limit $2`,
       [after, deps.pageSize],
     );
     const last = page.at(-1);
@@ -44,8 +43,7 @@ export async function rebuildRegistry(deps: RegistryDeps & { pageSize: number })
       [ids],
     );
     const entries = await readRegistry(sql, ids, deps.heartbeatIntervalSeconds);
-    await Promise.all(entries.map((entry) => writeRegistryEntry(deps.redis, entry)));
-    await settleOutbox(sql, entries);
+    await writeRegistryEntries(deps.redis, sql, entries);
     written += entries.length;
     after = last.id;
   }

@@ -1,6 +1,5 @@
-import { type CloseMessage, COMMAND_FORMAT, encodeNodeMessage } from "@dynamo-csms/proto/command-message";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import { nodeCommands, stationOwner, stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
+import { stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import {
   type CredentialEncoding,
@@ -11,6 +10,7 @@ import {
 import type { Cluster, Redis } from "ioredis";
 import type pg from "pg";
 import { type Sql, sqlOn } from "../database.ts";
+import { closeSocket } from "./close-socket.ts";
 
 export interface RegistryDeps {
   pool: pg.Pool;
@@ -26,6 +26,8 @@ export interface RegistryEntry {
   record: StationRecord;
   /** `requested_at` as text: a Date would cut the microseconds off that tell two requests apart. */
   outboxRequestedAt: string | null;
+  /** The request is also to disconnect whoever is connected. */
+  closeRequested: boolean;
 }
 
 interface RegistryRow {
@@ -40,13 +42,14 @@ interface RegistryRow {
   registry_rev: string;
   retired: boolean;
   requested_at: string | null;
+  close_socket: boolean | null;
   verifiers: { slot: string; digest: string; pepper_id: string; encoding: CredentialEncoding }[];
 }
 
 // One statement, so one snapshot: a revision always stands for the verifiers that were committed with it.
 const READ = `
 select s.id::text as id, s.identity, s.identity_spelling, s.charge_point_id, s.org_id, s.ocpp_version, s.security_profile,
-       s.registration, s.registry_rev::text as registry_rev, s.retired_at is not null as retired, o.requested_at::text as requested_at,
+       s.registration, s.registry_rev::text as registry_rev, s.retired_at is not null as retired, o.requested_at::text as requested_at, o.close_socket,
        coalesce((select json_agg(json_build_object('slot', v.slot, 'digest', encode(v.digest, 'base64'),
                                                    'pepper_id', v.pepper_id, 'encoding', v.encoding) order by v.slot)
                  from station_verifiers v where v.station_id = s.id), '[]') as verifiers
@@ -56,17 +59,19 @@ from stations s left join registry_outbox o on o.station_id = s.id`;
  * Asks for the station's record in Redis to be written anew. Call it in the transaction that changes what admission needs
  * (verifiers, registration, versions, profile, retirement): the request commits or falls with the change.
  * After the commit `writeRegistryNow` saves the wait for the relay.
+ * @param also "close-socket": whoever is connected is to be disconnected once the record is written, because the access that
+ * the connection was let in by has ended. That is kept up until a gateway heard it.
  */
-export async function requestRegistryWrite(sql: Sql, stationId: string | number): Promise<void> {
+export async function requestRegistryWrite(sql: Sql, stationId: string | number, also?: "close-socket"): Promise<void> {
   // Not simply + 1: after a restore of an older Postgres, Redis would keep the higher revision for ever.
   await sql.query(
     `update stations set registry_rev = greatest(registry_rev + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint) where id = $1`,
     [stationId],
   );
   await sql.query(
-    `insert into registry_outbox (station_id, requested_at) values ($1, clock_timestamp())
-     on conflict (station_id) do update set requested_at = excluded.requested_at`,
-    [stationId],
+    `insert into registry_outbox as o (station_id, requested_at, close_socket) values ($1, clock_timestamp(), $2)
+     on conflict (station_id) do update set requested_at = excluded.requested_at, close_socket = o.close_socket or excluded.close_socket`,
+    [stationId, also === "close-socket"],
   );
 }
 
@@ -111,48 +116,52 @@ export async function writeRegistryEntry(redis: Redis | Cluster, entry: Registry
   );
 }
 
-/** Forgets the outbox requests that these entries settle; one that was made anew meanwhile stays. */
-export async function settleOutbox(sql: Sql, entries: readonly RegistryEntry[]): Promise<void> {
-  const settled = entries.filter((entry) => entry.outboxRequestedAt !== null);
+/** A node without a lease is told to close a socket for this long: it may be cut off from Redis and still hold it. */
+const CUT_OFF_MS = 120_000;
+
+/**
+ * Writes these records, then closes the sockets for which that was asked: a station that comes back at once must meet the
+ * new record. Forgets the outbox requests that are settled by it; one that was made anew meanwhile stays, and one whose
+ * close no gateway has heard. Rejects when Redis or Postgres is away: what is left to do stays in the outbox.
+ */
+export async function writeRegistryEntries(
+  redis: Redis | Cluster,
+  sql: Sql,
+  entries: readonly RegistryEntry[],
+): Promise<void> {
+  await Promise.all(entries.map((entry) => writeRegistryEntry(redis, entry)));
+  const settled: { entry: RegistryEntry; afterMs: number }[] = [];
+  for (const entry of entries) {
+    if (entry.outboxRequestedAt === null) continue;
+    const close = entry.closeRequested ? await closeSocket(redis, entry.identity) : "done";
+    if (close !== "unheard") settled.push({ entry, afterMs: close === "done" ? 0 : CUT_OFF_MS });
+  }
   if (settled.length === 0) return;
   await sql.query(
-    `delete from registry_outbox o using unnest($1::bigint[], $2::text[]) as done(station_id, requested_at)
-     where o.station_id = done.station_id and o.requested_at = done.requested_at::timestamptz`,
-    [settled.map((entry) => entry.stationId), settled.map((entry) => entry.outboxRequestedAt)],
+    `delete from registry_outbox o using unnest($1::bigint[], $2::text[], $3::int[]) as done(station_id, requested_at, after_ms)
+     where o.station_id = done.station_id and o.requested_at = done.requested_at::timestamptz
+       and (done.after_ms = 0 or o.requested_at < now() - done.after_ms * interval '1 millisecond')`,
+    [
+      settled.map(({ entry }) => entry.stationId),
+      settled.map(({ entry }) => entry.outboxRequestedAt),
+      settled.map(({ afterMs }) => afterMs),
+    ],
   );
 }
 
 /**
- * Writes the station's record to Redis now; call it after the commit of what asked for it. Never rejects:
+ * Writes the station's record to Redis now, and closes its socket if asked; call it after the commit of the request. Never rejects:
  * false means that Redis or Postgres did not answer, and the outbox relay will do it.
  */
 export async function writeRegistryNow(deps: RegistryDeps, stationId: string | number): Promise<boolean> {
   try {
     const sql = sqlOn(deps.pool);
     const entries = await readRegistry(sql, [stationId], deps.heartbeatIntervalSeconds);
-    for (const entry of entries) await writeRegistryEntry(deps.redis, entry);
-    await settleOutbox(sql, entries);
+    await writeRegistryEntries(deps.redis, sql, entries);
     return true;
   } catch {
     return false;
   }
-}
-
-/**
- * Tells the node that holds the station's socket to close it, because its access was revoked. Best effort: false when
- * nobody holds it or the node did not hear (a dead node's sockets are gone with it). Rejects when Redis is away.
- */
-export async function publishClose(redis: Redis | Cluster, identity: StationIdentity): Promise<boolean> {
-  const [nodeId, epoch] = await redis.hmget(stationOwner(identity), "node", "epoch");
-  if (!nodeId || !epoch) return false;
-  const message: CloseMessage = {
-    v: COMMAND_FORMAT,
-    kind: "close",
-    identity,
-    belowEpoch: Number(epoch) + 1,
-    reason: "revoked",
-  };
-  return Number(await redis.spublish(nodeCommands(nodeId), encodeNodeMessage(message))) > 0;
 }
 
 function toEntry(row: RegistryRow, heartbeatIntervalSeconds: number): RegistryEntry {
@@ -174,5 +183,11 @@ function toEntry(row: RegistryRow, heartbeatIntervalSeconds: number): RegistryEn
     heartbeatIntervalSeconds,
     retired: row.retired,
   };
-  return { stationId: row.id, identity: row.identity, record, outboxRequestedAt: row.requested_at };
+  return {
+    stationId: row.id,
+    identity: row.identity,
+    record,
+    outboxRequestedAt: row.requested_at,
+    closeRequested: row.close_socket === true,
+  };
 }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { unseal } from "@dynamo-csms/proto/sealed-secret";
 import { selfSigned } from "./self-signed.ts";
 import type { Redis } from "ioredis";
@@ -12,7 +13,6 @@ import { createApiKey } from "../organizations/create-api-key.ts";
 import { type Api, composeApi } from "../processes/api/compose.ts";
 import { type ApiConfig, readConfig } from "../processes/api/config.ts";
 import { ENTITIES } from "../processes/api/entities.ts";
-import { connectionReady, connectRedis } from "../redis-connection.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 
 export interface Answer {
@@ -109,16 +109,19 @@ export async function startApiWorld(overrides: Record<string, string> = {}, post
     sql,
     redis: redis as Redis,
     ask,
-    /** The newest mail of this template to this address, its links included. */
-    async mailTo(recipient: string, template: string): Promise<Record<string, string> | undefined> {
-      const [mail] = await sql.query<{ id: string; data: object; sealed_data: string | null }>(
-        `select id, data, sealed_data from mails where recipient = $1 and template = $2 order by created_at desc limit 1`,
+    /** The mails of this template to this address, newest first, their links included. */
+    async mailsTo(recipient: string, template: string): Promise<Record<string, string>[]> {
+      const mails = await sql.query<{ id: string; data: object; sealed_data: string | null }>(
+        `select id, data, sealed_data from mails where recipient = $1 and template = $2 order by created_at desc`,
         [recipient, template],
       );
-      if (mail === undefined) return undefined;
-      const secret =
-        mail.sealed_data === null ? {} : JSON.parse(unseal(config.secretsKey, mailContext(mail.id), mail.sealed_data));
-      return { ...mail.data, ...secret };
+      return mails.map(({ id, data, sealed_data }) => ({
+        ...data,
+        ...(sealed_data === null ? {} : JSON.parse(unseal(config.secretsKey, mailContext(id), sealed_data))),
+      }));
+    },
+    async mailTo(recipient: string, template: string): Promise<Record<string, string> | undefined> {
+      return (await this.mailsTo(recipient, template))[0];
     },
     /** An organisation with a key that has these scopes. */
     async organization(scopes: readonly Scope[] = SCOPES): Promise<{ orgId: string; key: string; keyId: string }> {

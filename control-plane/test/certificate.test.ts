@@ -84,6 +84,33 @@ test("the certificate says who, where, what and when, in every script", async ()
   expect(text).not.toContain("s.owen@riversidebp.co.uk");
 });
 
+test("no page ends within a unit, and one that is longer than a page says on each whose it is", async () => {
+  const built = await steps.site({ charge_points_expected: 7 });
+  const serials = Array.from({ length: 7 }, (_, index) => `SN-${index + 1}-${built.projectId}`);
+  for (const serial of serials) await steps.commission(built, await steps.register(built, serial));
+  const notes = Array.from({ length: 120 }, (_, index) => `line ${index + 1}`).join("\n");
+  await world.sql.query(
+    "update commissionings set notes = $2 where station_id = (select id from stations where serial_number = $1)",
+    [serials[4], notes],
+  );
+  const { body } = await steps.handOver(built);
+  const text = poppler("pdftotext", await steps.pdfOf(body), "-layout");
+  if (text === undefined) return;
+  const pages = text.split("\f").filter((page) => page.trim() !== "");
+  for (const [index, serial] of serials.entries()) {
+    const heading = `${index + 1}. Alpitronic HYC300`;
+    const its = pages.filter((page) => page.includes(heading));
+    expect([heading, its.length]).toEqual([heading, index === 4 ? 3 : 1]);
+    const after = (its[0] as string).split(heading)[1] as string;
+    expect(after).toContain(serial);
+    const table = (its.at(-1) as string).split(heading)[1] as string;
+    for (const part of ["Result", "(ocpp_connection)", "(heartbeat)", "(meter_calibration)", "(firmware_version)"])
+      expect(table.split(/\n\d+\. /)[0]).toContain(part);
+  }
+  expect(pages.filter((page) => page.includes("5. Alpitronic HYC300 (continued)"))).toHaveLength(2);
+  expect(text).toContain(`\n${world.config.publicApiUrl}/certificates/${built.projectId}/verify\n`);
+});
+
 test("texts that look like PDF neither break the certificate nor its signature", async () => {
   const evil = ") /AcroForm 1 0 R /Root 9 0 R >> endobj trailer <</Size 1>> startxref 0 %%EOF (";
   const { answer } = await steps.handedOver(
@@ -166,6 +193,8 @@ test("the verification page vouches for the certificate on file and names nobody
     signer: expect.any(String),
     signer_certificate_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     signed_at: done.answer.handed_over_at,
+    project_status: "handed_over",
+    reopened_at: null,
   });
   const page = await world.ask("GET", path, { headers: { accept: "text/html,application/xhtml+xml" } });
   expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -179,6 +208,47 @@ test("the verification page vouches for the certificate on file and names nobody
   );
   expect((await world.ask("GET", path)).body).toMatchObject({ valid: false, signer: null });
   expect((await world.ask("GET", "/certificates/proj_000000000000/verify")).status).toBe(404);
+});
+
+test("after a reopening the certificate is genuine and not current; the next handover replaces it", async () => {
+  const done = await steps.handedOver();
+  const former = await steps.pdfOf(done.answer);
+  const verify = `/certificates/${done.projectId}/verify`;
+  const page = async () => (await world.ask("GET", verify, { headers: { accept: "text/html" } })).body as string;
+  await world.ask("POST", `/api/v1/projects/${done.projectId}/reopen`, {
+    as: done.key,
+    body: { reason: "Bay 3 was replaced after the handover." },
+  });
+
+  const { body: reopened } = await world.ask("GET", verify);
+  expect(reopened).toMatchObject({
+    valid: true,
+    project_status: "in_progress",
+    reopened_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+  });
+  const when = (reopened.reopened_at as string).replace("T", " ").replace("Z", " UTC");
+  expect(await page()).toContain(`signed and unchanged, but the project was reopened on ${when}`);
+  expect(await page()).not.toContain("This certificate is valid");
+  expect(await page()).not.toContain("Bay 3");
+  expect(await steps.pdfOf(done.answer)).toEqual(former);
+
+  await steps.commission(done, await steps.register(done, "SN-REPLACEMENT"));
+  const { status, body: answer } = await steps.handOver(done, { ...HANDOVER, handover_notes: "Bay 3 again." });
+  expect(status).toBe(200);
+  const latter = await steps.pdfOf(answer);
+  expect((await steps.download(done.answer.handover_certificate_url)).status).toBe(401);
+  const { body: current } = await world.ask("GET", verify);
+  expect(current).toMatchObject({
+    valid: true,
+    sha256: createHash("sha256").update(latter).digest("hex"),
+    signed_at: answer.handed_over_at,
+    project_status: "handed_over",
+    reopened_at: null,
+  });
+  expect(current.sha256).not.toBe(reopened.sha256);
+  expect(await page()).toContain("This certificate is valid");
+  const text = poppler("pdftotext", latter);
+  if (text !== undefined) expect(text).toContain("SN-REPLACEMENT");
 });
 
 test("a certificate of two hundred units is made, and still signed as a whole", async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { recordSeen } from "../stations/record-seen.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
 import { type FakeGateway, startFakeGateway } from "./fake-gateway.ts";
 
@@ -109,11 +110,25 @@ test("what the station says no to, or answers with an error, is in the body", as
   });
 });
 
-test("a charge point that is away: not_connected at once", async () => {
-  const { operator, gateway, id } = await scene("1.6");
+test("a charge point that is away: not_connected at once, with the reason and when it was last seen", async () => {
+  const { operator, gateway, id, key } = await scene("1.6");
   await gateway.letGo(id as StationIdentity);
   const { status, body } = await operator({ command: "soft_reset" });
-  expect([status, body.status, body.sent_at]).toEqual([200, "not_connected", null]);
+  expect([status, body]).toEqual([
+    200,
+    expect.objectContaining({
+      status: "not_connected",
+      reason: "the charge point is not connected",
+      last_seen_at: null,
+      sent_at: null,
+    }),
+  ]);
+  const [station] = await world.sql.query<{ id: string }>("select id from stations where charge_point_id = $1", [id]);
+  await recordSeen(world.sql, [
+    { stationId: String(station?.id), lastSeenAt: new Date("2026-05-01T10:30:00Z"), lastHeartbeatAt: undefined },
+  ]);
+  const later = await world.ask("GET", `/api/v1/commands/${body.command_id}`, { as: key });
+  expect(later.body.last_seen_at).toBe("2026-05-01T10:30:00.000Z");
 });
 
 test("mistakes are named with their place, and nothing is sent", async () => {
@@ -141,7 +156,7 @@ test("mistakes are named with their place, and nothing is sent", async () => {
 test("another version's address says which one to use", async () => {
   const { raw } = await scene("2.0.1");
   const { status, body } = await raw("ocpp16", { command: "Reset", payload: { type: "Soft" } });
-  expect([status, body.code]).toEqual([409, "conflict"]);
+  expect([status, body.code, body.ocpp_version]).toEqual([409, "wrong_ocpp_version", "2.0.1"]);
   expect(body.remedy).toContain("/api/v1/ocpp201/send_command");
 });
 

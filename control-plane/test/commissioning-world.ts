@@ -257,6 +257,14 @@ export async function startCommissioningWorld() {
     );
     return rows.map((row) => row.type).sort();
   };
+  /** What the newest event of this type told. */
+  const eventData = async (commissioningId: string, type: string): Promise<unknown> => {
+    const [row] = await sql.query<{ data: unknown }>(
+      "select data from events where data->>'commissioning_id' = $1 and type = $2 order by recorded_at desc limit 1",
+      [commissioningId, type],
+    );
+    return row?.data;
+  };
 
   return {
     pool,
@@ -272,6 +280,7 @@ export async function startCommissioningWorld() {
     start,
     standing,
     eventsOf,
+    eventData,
     async close() {
       for (const part of running.reverse()) await part.stop();
       await wakeUps.close();

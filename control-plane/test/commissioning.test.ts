@@ -45,6 +45,25 @@ test("start answers with what is known: connection, heartbeat and firmware passe
   ]);
   expect(station.gateway.sent).toEqual([]);
   expect(await world.eventsOf(standing.id)).toEqual(["commissioning.started"]);
+  // Whoever gets the event and the answer reads the same of both.
+  expect(await world.eventData(standing.id, "commissioning.started")).toMatchObject({
+    status: "in_progress",
+    checks: standing.checks,
+  });
+});
+
+test("a commissioning that its first look completes is told as started and as completed, alike", async () => {
+  const station = await world.newStation("2.0.1");
+  await station.connect();
+  await station.boot("3.4.1");
+  await station.heartbeat();
+  await world.start(station, { meterCalibration: false });
+  const standing = await world.standing(station);
+  expect(standing.status).toBe("completed");
+  expect(await world.eventsOf(standing.id)).toEqual(["commissioning.completed", "commissioning.started"]);
+  const told = await world.eventData(standing.id, "commissioning.started");
+  expect(told).toMatchObject({ status: "completed", checks: standing.checks });
+  expect(await world.eventData(standing.id, "commissioning.completed")).toEqual(told);
 });
 
 test.each(["1.6", "2.0.1"] as const)(
@@ -61,15 +80,14 @@ test.each(["1.6", "2.0.1"] as const)(
     expect(standing.check("meter_calibration")?.value).toBe("10002 Wh");
     expect(standing.completedAt).not.toBeNull();
     expect(await world.eventsOf(standing.id)).toEqual(["commissioning.completed", "commissioning.started"]);
-    const [row] = await world.sql.query<{ data: unknown }>(
-      "select data from events where type = 'commissioning.completed' and data->>'commissioning_id' = $1",
-      [standing.id],
-    );
-    expect(row?.data).toMatchObject({
+    const told = await world.eventData(standing.id, "commissioning.completed");
+    expect(told).toMatchObject({
       charge_point_id: station.chargePointId,
       project_id: world.project.projectId,
       status: "completed",
+      completed_at: expect.stringMatching(/Z$/),
     });
+    expect(told).not.toHaveProperty("failed_at");
   },
 );
 
@@ -105,6 +123,12 @@ test("a second start has the same id, keeps what passed and tries again what fai
     remedy: expect.any(String),
   });
   expect(await world.eventsOf(failed.id)).toEqual(["commissioning.failed", "commissioning.started"]);
+  const { started_at, failed_at, ...told } = (await world.eventData(failed.id, "commissioning.failed")) as {
+    started_at: string;
+    failed_at: string;
+  };
+  expect(Date.parse(failed_at)).toBeGreaterThanOrEqual(Date.parse(started_at) + 1_000);
+  expect(told).not.toHaveProperty("completed_at");
 
   meterWorks = true;
   const again = await world.start(station);

@@ -56,13 +56,14 @@ test("two migrations at once leave one schema, and a third has nothing to do", a
 });
 
 test("a migration gives up on a Postgres that stays away, and says why", async () => {
-  const { code, stderr } = await run("migrate", [], {
+  const { code, stdout } = await run("migrate", [], {
     ...env,
     DATABASE_URL: "postgres://postgres@127.0.0.1:1/x",
     MIGRATE_WAIT_MS: "600",
   });
   expect(code).toBe(1);
-  expect(stderr).toContain("ECONNREFUSED");
+  const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) as string) as object;
+  expect(last).toMatchObject({ msg: "crashed", error: { code: "ECONNREFUSED" } });
 });
 
 test("the first organisation and its key are made once", async () => {
@@ -118,6 +119,27 @@ test.each([
 ])("the command line says what is wrong with %j", async (args, text) => {
   const { code, stderr } = await run("cli", args);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(text) });
+});
+
+test.each(["api", "decisions", "intake", "jobs", "migrate"])(
+  "%s does not start on a bad environment: it lists its mistakes, shows no stack, and ends with 1",
+  async (name) => {
+    const { code, stdout, stderr } = await run(name, [], { PATH: env["PATH"], LOG_LEVEL: "loud" });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    const [first, ...further] = stderr.trimEnd().split("\n");
+    expect(first).toMatch(new RegExp(`^${name} did not start\\. Its environment has \\d+ mistakes:$`));
+    expect(further.at(-1)).toMatch(/^Set these variables .* start it again\.$/);
+    const mistakes = further.slice(0, -1);
+    expect(mistakes.filter((line) => !/^ {2}[A-Z_]+/.test(line))).toEqual([]);
+    expect(mistakes.join("\n")).toContain("DATABASE_URL is not set");
+    expect(mistakes.join("\n")).toContain("LOG_LEVEL=loud");
+  },
+);
+
+test("the command line lists what is missing from its environment in the same words", async () => {
+  const { code, stderr } = await run("cli", ["api-keys", "create", "--name", "x"], { PATH: env["PATH"] });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^cli did not start\. Its environment has a mistake:\n {2}DATABASE_URL is not set/);
 });
 
 test("the api process refuses to start with every mistake listed", async () => {

@@ -6,8 +6,9 @@ import {
 } from "@dynamo-csms/proto/generated/station_decisions";
 import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { authorizationCache, stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
-import { parseRedisTarget } from "@dynamo-csms/proto/redis-target";
 import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
 import { credentials } from "@grpc/grpc-js";
 import { Redis } from "ioredis";
@@ -22,7 +23,6 @@ import {
   type DecisionsServer,
   type DecisionsServerDeps,
 } from "../decisions/decisions-server.ts";
-import { connectRedis } from "../redis-connection.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
 
@@ -273,6 +273,17 @@ test("transaction data against its schema is answered, not refused: texts with U
   expect(await decide(station, "1.6", "StartTransaction", odd)).toMatchObject({ idTagInfo: { status: "Invalid" } });
   expect(await rows("select meter_start_wh, id_token from transactions where station_id = $1", [station.id])).toEqual([
     { meter_start_wh: "10.5", id_token: "far\uFFFDtoo long for a CiString20" },
+  ]);
+});
+
+test("a start on a connector that cannot be is answered with an id of its own and set aside, never refused", async () => {
+  const station = await newStation("1.6");
+  const start = { connectorId: 99_999_999_999, idTag: "card-1", meterStart: 1, timestamp: "2026-05-01T10:00:00Z" };
+  const answer = await decide(station, "1.6", "StartTransaction", start);
+  expect(answer).toEqual({ transactionId: expect.any(Number), idTagInfo: { status: "Invalid" } });
+  expect(validatePayload("1.6", "StartTransaction", "response", answer)).toBeUndefined();
+  expect(await rows("select reason from quarantine where station_id = $1", [station.id])).toEqual([
+    { reason: "cannot be read" },
   ]);
 });
 

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseRedisTarget } from "@dynamo-csms/proto/redis-target";
+import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { sqlOn } from "../database.ts";
 import { createIntakeMetrics } from "../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor, type SuperviseDeps } from "../intake/supervise-lanes.ts";
-import { connectRedis } from "../redis-connection.ts";
 import { createMeterShapes } from "../transactions/record-meter-values.ts";
 import { LaneDouble } from "./lane-double.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";

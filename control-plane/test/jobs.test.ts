@@ -1,7 +1,8 @@
 // Durable work: rows in Postgres, wake-ups in Redis. What Redis forgets is found again, and Redis may be away.
 
 import { randomUUID } from "node:crypto";
-import { parseRedisTarget } from "@dynamo-csms/proto/redis-target";
+import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -11,7 +12,6 @@ import { createJobMetrics } from "../jobs/job-metrics.ts";
 import { createJobRunner } from "../jobs/job-runner.ts";
 import { createPeriodicSweeps } from "../jobs/periodic-sweeps.ts";
 import { createWakeUps, type WakeUpProducer } from "../jobs/wake-ups.ts";
-import { connectRedis } from "../redis-connection.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 
 let redisServer: TestServer;

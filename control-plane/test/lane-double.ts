@@ -62,7 +62,8 @@ export class LaneDouble {
 
   async renew(): Promise<void> {
     await this.#redis.set(laneLease(this.id), this.nodeId, "PX", LEASE_MS * 100);
-    await this.#redis.set(nodeLease(this.nodeId), "{}", "PX", LEASE_MS * 100);
+    const lease = JSON.stringify({ laneId: this.id, startedAtMs: Date.now() });
+    await this.#redis.set(nodeLease(this.nodeId), lease, "PX", LEASE_MS * 100);
   }
 
   /** The writer's process has died, and its leases ran out. */

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LANES, lane as laneKey } from "@dynamo-csms/proto/redis-keys";
 import { encodeEntry } from "@dynamo-csms/proto/stream-entry";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sqlOn } from "../database.ts";
+import { startTransaction } from "../transactions/start-transaction.ts";
+import { readStart } from "../transactions/transaction-messages.ts";
 import { createIntakeWorld, type IntakeWorld, statusesOf, statusPayload, until } from "./intake-world.ts";
 import { connectionOf, type LaneDouble } from "./lane-double.ts";
 import { registerStation } from "./registered-station.ts";
@@ -185,6 +188,44 @@ test("after a Postgres that lost its last commits, the replay window brings them
   // No other station is ever given that id again.
   const [drawn] = await world.rows<{ id: number }>("select nextval('ocpp16_transaction_ids')::int as id");
   expect(drawn?.id).toBeGreaterThan(5_000);
+});
+
+test("a start counts as told to the station when a lane has it with the same answer", async () => {
+  const station = await newStation();
+  const lane = await world.openLane();
+  const cp = connectionOf(station, "1.6", 1_700_000_000_000);
+  const known = { id: station.id, chargePointId: station.chargePointId, orgId: world.project.orgId, projectId: null };
+  const start = { connectorId: 1, idTag: "TAG", meterStart: 10, timestamp: "2026-05-01T10:00:00Z" };
+  const decide = (message: typeof start) =>
+    startTransaction(
+      sqlOn(world.database.pool),
+      known,
+      readStart(message) as NonNullable<ReturnType<typeof readStart>>,
+      new Date(),
+    );
+  const told = await decide(start);
+  // The gateway had given up waiting for these two; the second was answered otherwise, by what is on record nowhere.
+  const late = await decide({ ...start, meterStart: 11 });
+  const other = await decide({ ...start, meterStart: 12 });
+  await lane.append(
+    cp.call("StartTransaction", start, { answer: told }),
+    cp.call("StartTransaction", { ...start, meterStart: 12 }, { answer: { ...other, transactionId: 9_999 } }),
+    cp.call("StartTransaction", { ...start, meterStart: 13 }, { answer: { ...other, transactionId: 7_000 } }),
+  );
+  const intake = world.startIntake();
+  await world.applied(lane);
+  await intake.stop();
+  expect(
+    await world.rows(
+      "select transaction_id, start_confirmed_at is not null as told from transactions where station_id = $1 order by meter_start_wh",
+      [station.id],
+    ),
+  ).toEqual([
+    { transaction_id: String(told.transactionId), told: true },
+    { transaction_id: String(late.transactionId), told: false },
+    { transaction_id: String(other.transactionId), told: false },
+    { transaction_id: "7000", told: true },
+  ]);
 });
 
 test("a stop that is read before its start is back on record ends the transaction all the same", async () => {

@@ -7,6 +7,7 @@ import { createMailMetrics } from "../mail/mail-metrics.ts";
 import { queueMail, type QueuedMail } from "../mail/queue-mail.ts";
 import { createMailWork } from "../mail/send-mail.ts";
 import { openSmtp, type MailTransport } from "../mail/smtp-transport.ts";
+import { freezeClock } from "./frozen-clock.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { startSmtpSink, type SmtpSink } from "./smtp-sink.ts";
 import { runDue, TEST_SECRETS_KEY } from "./webhook-world.ts";
@@ -18,6 +19,7 @@ let work: DurableWork;
 
 beforeAll(async () => {
   database = await createOwnDatabase();
+  await freezeClock(database.url);
   sink = await startSmtpSink();
   transport = openSmtp(sink.url);
   work = createMailWork({

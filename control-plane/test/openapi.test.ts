@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { readQuickstart, requestOf } from "@dynamo-csms/local/e2e/quickstart-document";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormatsModule from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -22,6 +24,10 @@ test("the document holds every route, and nothing else", async () => {
   );
   expect(documented.toSorted()).toEqual(world.api.routes.map(({ method, path }) => `${method} ${path}`).toSorted());
   expect(body.openapi).toBe("3.1.0");
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as object & {
+    version: string;
+  };
+  expect(body.info.version).toBe(version);
 });
 
 test("every schema compiles, and every example satisfies its own", () => {
@@ -59,8 +65,17 @@ test("every webhook event is described, with an example that satisfies its schem
   ];
   expect(Object.keys(body.webhooks)).toEqual(expect.arrayContaining(names));
   for (const [name, { post }] of Object.entries<{
-    post: { requestBody: { content: Record<string, { schema: object; example: unknown }> } };
+    post: {
+      parameters: { name: string; in: string }[];
+      requestBody: { content: Record<string, { schema: object; example: unknown }> };
+    };
   }>(body.webhooks)) {
+    expect(post.parameters.map((parameter) => `${parameter.in} ${parameter.name}`)).toEqual([
+      "header webhook-id",
+      "header webhook-timestamp",
+      "header webhook-signature",
+      "header X-Dynamo-Signature",
+    ]);
     const media = post.requestBody.content["application/json"];
     expect({ name, valid: ajv.validate(media?.schema as object, media?.example), errors: ajv.errors }).toEqual({
       name,
@@ -86,4 +101,104 @@ test("the reference page loads only what this server has", async () => {
 test("every problem's type leads to a page", async () => {
   for (const code of Object.keys(PROBLEMS)) expect((await world.ask("GET", `/docs/problems/${code}`)).status).toBe(200);
   expect((await world.ask("GET", "/docs/problems/nonsense")).status).toBe(404);
+});
+
+interface Documented {
+  operationId: string;
+  requestBody?: { content: { "application/json": { example?: unknown } } };
+  responses: Record<string, { headers?: object; content?: Record<string, { schema?: object; example?: unknown }> }>;
+}
+
+async function operations(): Promise<[string, Documented][]> {
+  const { body } = await world.ask("GET", "/openapi.json");
+  return Object.entries(body.paths as Record<string, Record<string, Documented>>).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Documented] => [`${method} ${path}`, operation]),
+  );
+}
+
+test("the examples are the quickstart's own requests and answers", async () => {
+  const documented = await operations();
+  const quickstart = readQuickstart(
+    readFileSync(new URL("../../docs/quickstart-installer.md", import.meta.url), "utf8"),
+  );
+  expect(quickstart).toHaveLength(6);
+  for (const { curl, answer } of quickstart) {
+    const { method, path, body } = requestOf(curl);
+    const [name, operation] =
+      documented.find(([pattern]) =>
+        new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, "[a-z]+_[0-9a-z]+")}$`).test(`${method.toLowerCase()} ${path}`),
+      ) ?? [];
+    expect({ path, name }).toEqual({ path, name: expect.any(String) });
+    expect(operation?.requestBody?.content["application/json"].example).toEqual(body);
+    const success = Object.entries(operation?.responses ?? {}).filter(([status]) => status.startsWith("2"));
+    expect(success.length).toBeGreaterThan(0);
+    // Lists also carry their paging.
+    for (const [status, response] of success)
+      expect({ path, status, example: response.content?.["application/json"]?.example }).toMatchObject({
+        path,
+        status,
+        example: answer,
+      });
+  }
+});
+
+test("operations are named in one spelling, and every reference leads somewhere", async () => {
+  const { body } = await world.ask("GET", "/openapi.json");
+  const ids = [
+    ...(await operations()),
+    ...Object.values<{ post: Documented }>(body.webhooks).map(({ post }) => ["", post] as const),
+  ];
+  for (const [, { operationId }] of ids) expect(operationId).toMatch(/^[a-z][a-zA-Z0-9]*$/);
+  expect(Object.keys(body.components.schemas)).toEqual(
+    expect.arrayContaining(["Problem", "ChargePoint", "ChargePointDetail", "Project", "Commissioning", "Command"]),
+  );
+  const references = [...JSON.stringify(body).matchAll(/"\$ref":"#([^"]+)"/g)].map(([, pointer]) => pointer as string);
+  expect(references.length).toBeGreaterThan(100);
+  for (const pointer of new Set(references)) {
+    const found = pointer
+      .slice(1)
+      .split("/")
+      .reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], body);
+    expect({ pointer, found }).toEqual({ pointer, found: expect.any(Object) });
+  }
+});
+
+test("times are described by their format alone", async () => {
+  const { body } = await world.ask("GET", "/openapi.json");
+  const walk = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    if ("format" in value && value.format === "date-time") expect(value).not.toHaveProperty("pattern");
+    for (const member of Object.values(value)) walk(member);
+  };
+  walk(body);
+});
+
+test("the headers that answers carry are those that are described", async () => {
+  const documented = new Map(await operations());
+  const headersOf = (operation: string, status: number) =>
+    Object.keys(documented.get(operation)?.responses[String(status)]?.headers ?? {}).map((name) => name.toLowerCase());
+  const { key } = await world.organization();
+  const create = () =>
+    world.ask("POST", "/api/v1/projects", {
+      as: key,
+      body: { name: "Headers", site_address: "Street 1", charge_points_expected: 1 },
+      headers: { "idempotency-key": "headers" },
+    });
+  await create();
+  const replayed = await create();
+  const described = headersOf("post /api/v1/projects", 201);
+  expect(described.toSorted()).toEqual([
+    "idempotent-replayed",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "x-request-id",
+  ]);
+  for (const name of described)
+    expect({ name, value: replayed.headers.get(name) }).toEqual({ name, value: expect.any(String) });
+  for (const [name, { responses }] of documented)
+    for (const [status, { headers }] of Object.entries(responses))
+      expect({ name, status, headers }).toMatchObject({ headers: { "X-Request-Id": {}, RateLimit: {} } });
+  expect(headersOf("post /api/v1/installer/login", 429)).toContain("retry-after");
+  expect(headersOf("get /api/v1/installer/commissioning/{charge_point_id}", 200)).toContain("etag");
 });

@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const SEED = {
+const QUICKSTART = {
   name: "Riverside Business Park — Phase 1",
   site_address: "Unit 12, Riverside Business Park, London E1W 3SJ",
   charge_points_expected: 6,
@@ -25,12 +25,12 @@ test("an operator creates a project and assigns an installer, who then sees it a
 
   const created = await world.ask("POST", "/api/v1/projects", {
     as: key,
-    body: { ...SEED, site_owner: { name: "Sarah Owen", email: "s.owen@riversidebp.co.uk" } },
+    body: { ...QUICKSTART, site_owner: { name: "Sarah Owen", email: "s.owen@riversidebp.co.uk" } },
   });
   expect(created.status).toBe(201);
   expect(created.body).toMatchObject({
     project_id: expect.stringMatching(/^proj_[0-9a-z]{12}$/),
-    ...SEED,
+    ...QUICKSTART,
     status: "in_progress",
     site_owner: { name: "Sarah Owen", email: "s.owen@riversidebp.co.uk" },
   });
@@ -59,7 +59,7 @@ test("an operator creates a project and assigns an installer, who then sees it a
     projects: [
       {
         project_id: projectId,
-        ...SEED,
+        ...QUICKSTART,
         charge_points_commissioned: 0,
         status: "in_progress",
         assigned_at: assigned.body.assigned_at,
@@ -106,7 +106,7 @@ test("a project can be changed in part", async () => {
   });
   expect(changed).toMatchObject({
     status: 200,
-    body: { charge_points_expected: 8, name: SEED.name, site_owner: { email: "s@example.org" } },
+    body: { charge_points_expected: 8, name: QUICKSTART.name, site_owner: { email: "s@example.org" } },
   });
   expect(
     (await world.ask("PATCH", `/api/v1/projects/${projectId}`, { as: key, body: { site_owner: null } })).body
@@ -181,7 +181,7 @@ test("an API key gives out only what it has, is shown once, and ends when it is 
     },
   });
   expect((await world.ask("GET", "/api/v1/projects", { headers: { "x-api-key": made.body.key } })).status).toBe(200);
-  expect(await world.ask("POST", "/api/v1/projects", { as: made.body.key, body: SEED })).toMatchObject({
+  expect(await world.ask("POST", "/api/v1/projects", { as: made.body.key, body: QUICKSTART })).toMatchObject({
     status: 403,
     body: { required_scope: "write:projects" },
   });

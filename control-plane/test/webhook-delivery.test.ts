@@ -52,6 +52,18 @@ async function deliveries() {
   return rows;
 }
 
+/** Resolves when this many of the promises have. */
+function settled(promises: readonly Promise<void>[], count: number): Promise<void> {
+  let left = count;
+  return new Promise((resolve, reject) => {
+    for (const promise of promises)
+      promise.then(() => {
+        left -= 1;
+        if (left === 0) resolve();
+      }, reject);
+  });
+}
+
 async function onlyDelivery() {
   const [delivery, ...others] = await deliveries();
   if (delivery === undefined || others.length > 0)
@@ -165,7 +177,7 @@ test("a failing receiver is tried ten times by the schedule, under one webhook-i
   }
   const wanted = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
   for (const [index, seconds] of wanted.entries()) {
-    expect(pauses[index]).toBeGreaterThan(seconds - 5);
+    expect(pauses[index]).toBeGreaterThanOrEqual(seconds);
     expect(pauses[index]).toBeLessThanOrEqual(seconds * 1.1);
   }
   expect(await deliveries()).toMatchObject([{ status: "failed", attempts: 10, pause_s: null }]);
@@ -219,7 +231,7 @@ test("Retry-After of a 429 is honoured", async () => {
   await connected(orgId);
   await deliver();
   const delivery = await onlyDelivery();
-  expect(delivery.pause_s).toBeGreaterThan(115);
+  expect(delivery.pause_s).toBeGreaterThanOrEqual(120);
   expect(delivery.pause_s).toBeLessThanOrEqual(132);
 });
 
@@ -244,7 +256,8 @@ test("a receiver that hangs holds its own few attempts and nobody else's", async
   await runDue(world.fanOut);
   const { rows } = await world.pool.query<{ id: string }>("select id from webhook_deliveries");
   const attempts = rows.map(({ id }) => world.delivery.run(id));
-  await hanging.received(5);
+  // The other fifteen find no place. Until they have, none may be free: a late one would take it and hang for ever.
+  await Promise.all([hanging.received(5), settled(attempts, 15)]);
 
   await world.createEndpoint(orgId, healthy.url, ["charge_point.disconnected"]);
   await recordEvent(world.sql, {

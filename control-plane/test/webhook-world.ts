@@ -9,14 +9,16 @@ import { createFanOutWork } from "../webhooks/fan-out.ts";
 import { createGuardedFetch } from "../webhooks/guarded-fetch.ts";
 import { createEndpoint } from "../webhooks/webhook-endpoints.ts";
 import { createWebhookMetrics } from "../webhooks/webhook-metrics.ts";
+import { freezeClock } from "./frozen-clock.ts";
 import { createOwnDatabase } from "./own-database.ts";
 
 /** The same in every process of a test. */
 export const TEST_SECRETS_KEY = parseSecretsKey(Buffer.alloc(32, 7).toString("base64"));
 
-/** A database of its own, the webhook works over it, and time that can be moved. */
+/** A database of its own in which time stands still, and the webhook works over it. */
 export async function startWebhookWorld() {
   const database = await createOwnDatabase();
+  await freezeClock(database.url);
   const { pool } = database;
   const wakeUps = { wake: () => {} };
   const guardedFetch = createGuardedFetch({ allowPrivate: true, ports: [443], blockedNetworks: [] });
@@ -55,7 +57,7 @@ export async function startWebhookWorld() {
       if (created === undefined) throw new Error("too many endpoints");
       return { id: created.endpoint.id, secret: created.secret };
     },
-    /** Lets every claim and pause run out. */
+    /** Lets every claim and pause run out; without it none ever does. */
     async letTimePass(): Promise<void> {
       await pool.query("update webhook_deliveries set next_attempt_at = now() where status = 'pending'");
     },

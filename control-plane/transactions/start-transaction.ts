@@ -40,7 +40,8 @@ export async function startTransaction(
 }
 
 /**
- * Puts back a transaction whose start was answered, should Postgres have lost it. Normally it is there.
+ * Notes that the station was told this answer: the start is in a lane with it. Puts the transaction back, should Postgres
+ * have lost it; normally it is there.
  * @returns "conflict" when the start is on record with another id than the station was told.
  */
 export async function restoreStart(
@@ -50,7 +51,7 @@ export async function restoreStart(
   answer: StartAnswer,
   receivedAt: Date,
 ): Promise<"known" | "restored" | "conflict"> {
-  const known = await findStart(sql, station, start);
+  const known = await confirmStart(sql, station, start, answer);
   if (known !== undefined) return known.transactionId === answer.transactionId ? "known" : "conflict";
   // First of all the sequence, so that no other station is given this id again. nextval never goes back, whoever else draws.
   await sql.query(
@@ -58,10 +59,17 @@ export async function restoreStart(
     [answer.transactionId],
   );
   const rows = await sql.query(
-    `insert into transactions (${COLUMNS}) select ${VALUES}, $12::text, $11::jsonb on conflict do nothing returning id`,
+    `insert into transactions (${COLUMNS}, start_confirmed_at) select ${VALUES}, $12::text, $11::jsonb, now() on conflict do nothing returning id`,
     [...valuesOf(station, start, receivedAt), JSON.stringify(answer), String(answer.transactionId)],
   );
   return rows.length > 0 ? "restored" : "conflict";
+}
+
+/** A transaction id of 1.6 that no row has: for a start that must be answered and fits no row. Never given again. */
+export async function drawTransactionId(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ id: number }>("select nextval('ocpp16_transaction_ids')::int as id");
+  if (row === undefined) throw new Error("the sequence gave nothing");
+  return row.id;
 }
 
 const COLUMNS = `session_id, org_id, station_id, ocpp_version, connector_id, id_token, state, started_at, start_received_at,
@@ -84,11 +92,35 @@ function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date):
   ];
 }
 
+const SAME_START = `station_id = $1 and connector_id = $2 and id_token = $3 and start_timestamp_raw = $4 and meter_start_raw = $5 and ocpp_version = '1.6'`;
+const keyOf = (station: KnownStation, start: StartMessage): unknown[] => [
+  station.id,
+  start.connectorId,
+  start.idTag,
+  start.timestamp,
+  start.meterStart,
+];
+
 async function findStart(sql: Sql, station: KnownStation, start: StartMessage): Promise<StartAnswer | undefined> {
   const [row] = await sql.query<{ start_answer: StartAnswer }>(
-    `select start_answer from transactions
-     where station_id = $1 and connector_id = $2 and id_token = $3 and start_timestamp_raw = $4 and meter_start_raw = $5 and ocpp_version = '1.6'`,
-    [station.id, start.connectorId, start.idTag, start.timestamp, start.meterStart],
+    `select start_answer from transactions where ${SAME_START}`,
+    keyOf(station, start),
+  );
+  return row?.start_answer;
+}
+
+/** As findStart, and notes that it was told if it is the same answer. */
+async function confirmStart(
+  sql: Sql,
+  station: KnownStation,
+  start: StartMessage,
+  answer: StartAnswer,
+): Promise<StartAnswer | undefined> {
+  const [row] = await sql.query<{ start_answer: StartAnswer }>(
+    `update transactions
+     set start_confirmed_at = case when transaction_id = $6 then coalesce(start_confirmed_at, now()) else start_confirmed_at end
+     where ${SAME_START} returning start_answer`,
+    [...keyOf(station, start), String(answer.transactionId)],
   );
   return row?.start_answer;
 }

@@ -85,7 +85,11 @@ export function endpointRoutes({ pool, secretsKey, targetRules }: WebhookRouteDe
         description: "Site owner's dashboard",
       },
       responses: {
-        201: { description: "Created. The secret is not shown again.", schema: endpointAnswer.extend({ secret }) },
+        201: {
+          description: "Created. The secret is not shown again.",
+          schema: endpointAnswer.extend({ secret }),
+          headers: ["Location"],
+        },
       },
       problems: ["conflict"],
       async handle({ caller, body }) {

@@ -18,7 +18,8 @@ const commissioningData = z.strictObject({
     }),
   ),
   started_at: time,
-  completed_at: time.optional().describe("when every check had ended"),
+  completed_at: time.optional().describe("when the last check had passed or was skipped"),
+  failed_at: time.optional().describe("when the last check of a failed commissioning had ended"),
 });
 
 const commissioningExample = {
@@ -42,7 +43,8 @@ const commissioningExample = {
  */
 export const EVENTS = {
   "commissioning.started": {
-    description: "An installer started the commissioning of a charge point.",
+    description:
+      "An installer started the commissioning of a charge point, or started it again after it had failed. The checks are those of the answer to `start`: what was known already is judged.",
     data: commissioningData,
     example: {
       ...commissioningExample,
@@ -79,6 +81,8 @@ export const EVENTS = {
         { name: "meter_calibration", status: "skipped", cause: "switched off with run_meter_calibration" },
         { name: "firmware_version", status: "passed", value: "3.4.1" },
       ],
+      completed_at: undefined,
+      failed_at: "2026-05-01T10:33:12Z",
     },
   },
   "handover.completed": {

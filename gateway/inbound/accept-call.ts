@@ -24,8 +24,8 @@ export interface AcceptCallDeps {
 }
 
 /** What a CALL is worth, before anything is done with it. */
-export type Verdict =
-  | { kind: "refuse"; refusal: CallRefusal }
+type Verdict =
+  | { kind: "refuse"; refusal: CallRefusal; flags: number }
   /** `payload` undefined: the time at which it is answered. */
   | { kind: "edge"; payload: string | undefined; flags: number }
   | { kind: "decide"; flags: number };
@@ -34,10 +34,11 @@ export type Verdict =
  * Known action? Registered? Valid? Then: stored by us, or asked for. Three exits refuse, in this order, so that a
  * station that may not speak yet learns nothing about its payloads.
  */
-export function judgeCall(
+function judgeCall(
   session: Session,
   call: Pick<ReceivedCall, "action" | "payload">,
   deps: Pick<AcceptCallDeps, "askedFor" | "metrics">,
+  mayLog: () => boolean,
 ): Verdict {
   const { action, payload } = call;
   const known = classOf(session.version, action, false);
@@ -53,11 +54,12 @@ export function judgeCall(
   const refusal = validatePayload(session.version, action, "request", payload);
   if (refusal !== undefined) {
     deps.metrics.validationFailures.inc({ action, version: session.version });
-    if (!isReadableTransactionData(action, payload)) return { kind: "refuse", refusal };
-    session.log.warn(
-      { action, pointer: refusal.pointer, refusal: refusal.refusal },
-      "transaction data against its schema: stored and flagged",
-    );
+    if (!isReadableTransactionData(action, payload)) return { kind: "refuse", refusal, flags: FLAG_FLAGGED };
+    if (mayLog())
+      session.log.warn(
+        { action, pointer: refusal.pointer, refusal: refusal.refusal },
+        "transaction data against its schema: stored and flagged",
+      );
     flags = FLAG_FLAGGED;
   }
   switch (known.class) {
@@ -90,15 +92,47 @@ export function createAcceptCall(deps: AcceptCallDeps) {
     session.close(1013, why === "not-stored" ? "cannot be stored now" : "cannot be decided now");
   };
 
-  function refuseCall(session: Session, conversation: Conversation, call: ReceivedCall, refusal: CallRefusal): void {
+  function refuseCall(
+    session: Session,
+    conversation: Conversation,
+    call: ReceivedCall,
+    { refusal, flags }: { refusal: CallRefusal; flags: number },
+  ): void {
     session.log.debug({ messageId: call.messageId, refusal: refusal.refusal }, "call refused");
-    conversation.answerInTurn(() => {
-      session.send(
-        encodeCallError(call.messageId, CALL_ERROR_CODE[refusal.refusal][session.version], refusal.description),
+    const code = CALL_ERROR_CODE[refusal.refusal][session.version];
+    const reply = encodeCallError(call.messageId, code, refusal.description);
+    // For the message log alone, and best effort: a refusal promises nothing, so it does not wait to be durable.
+    if (conversation.loggedRefusals.spend(call.startedAtMs))
+      deps.lane.append(
+        session.prefix,
+        flags,
+        call.seq,
+        call.receivedAtMs,
+        refusedBytes(call),
+        Buffer.from(reply, "utf8"),
+        () => undefined,
       );
+    conversation.answerInTurn(() => {
+      session.send(reply);
       answered(call, "error");
     });
   }
+
+  const whenStored =
+    (session: Session, conversation: Conversation, call: ReceivedCall, reply: () => string) =>
+    (stored: boolean): void => {
+      try {
+        if (stored) {
+          session.send(reply());
+          answered(call, "result");
+        } else letGo(session, "not-stored");
+      } catch (fault) {
+        session.close(1011, "internal error");
+        throw fault;
+      } finally {
+        conversation.leftLane();
+      }
+    };
 
   function storeEdge(
     session: Session,
@@ -114,18 +148,12 @@ export function createAcceptCall(deps: AcceptCallDeps) {
       call.receivedAtMs,
       storedBytes(call),
       undefined,
-      (stored) => {
-        if (stored) {
-          session.send(
-            encodeCallResult(
-              call.messageId,
-              verdict.payload ?? `{"currentTime":"${new Date(deps.nowMs()).toISOString()}"}`,
-            ),
-          );
-          answered(call, "result");
-        } else letGo(session, "not-stored");
-        conversation.leftLane();
-      },
+      whenStored(session, conversation, call, () =>
+        encodeCallResult(
+          call.messageId,
+          verdict.payload ?? `{"currentTime":"${new Date(deps.nowMs()).toISOString()}"}`,
+        ),
+      ),
     );
   }
 
@@ -139,7 +167,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
     const answer = await deps.decide(session, { ...call, payloadText });
     switch (answer.kind) {
       case "refuse":
-        return refuseCall(session, conversation, call, answer.refusal);
+        return refuseCall(session, conversation, call, { refusal: answer.refusal, flags });
       case "let-go":
         return conversation.answerInTurn(() => letGo(session, "no-decision"));
       case "answer": {
@@ -154,13 +182,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
           call.receivedAtMs,
           call.bytes,
           Buffer.from(reply, "utf8"),
-          (stored) => {
-            if (stored) {
-              session.send(reply);
-              answered(call, "result");
-            } else letGo(session, "not-stored");
-            conversation.leftLane();
-          },
+          whenStored(session, conversation, call, () => reply),
         );
         conversation.nextTurn();
       }
@@ -168,10 +190,10 @@ export function createAcceptCall(deps: AcceptCallDeps) {
   }
 
   return (session: Session, conversation: Conversation, call: ReceivedCall): "stored" | "holds-turn" => {
-    const verdict = judgeCall(session, call, deps);
+    const verdict = judgeCall(session, call, deps, () => conversation.flaggedLines.spend(call.startedAtMs));
     switch (verdict.kind) {
       case "refuse":
-        refuseCall(session, conversation, call, verdict.refusal);
+        refuseCall(session, conversation, call, verdict);
         return "holds-turn";
       case "edge":
         storeEdge(session, conversation, call, verdict);
@@ -180,6 +202,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
         storeDecided(session, conversation, call, verdict.flags).catch((cause: unknown) => {
           session.log.error({ action: call.action, error: cause }, "call could not be handled");
           letGo(session, "no-decision");
+          conversation.nextTurn();
         });
         return "holds-turn";
     }
@@ -189,6 +212,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
 const refuse = (refusal: CallRefusal["refusal"], description: string): Verdict => ({
   kind: "refuse",
   refusal: { refusal, description },
+  flags: 0,
 });
 
 /** The frame as received, unless it tells a secret setting. */
@@ -196,7 +220,13 @@ export function storedBytes(
   call: Pick<ReceivedCall, "action" | "payload" | "bytes" | "messageId">,
   type = 2,
 ): Uint8Array {
-  if (!TELLS_SETTINGS.has(call.action)) return call.bytes;
+  return TELLS_SETTINGS.has(call.action) ? maskedBytes(call, type) : call.bytes;
+}
+
+/** As `storedBytes`; but a message that should not have come may tell a setting under any name. */
+const refusedBytes = (call: ReceivedCall): Uint8Array => maskedBytes(call, 2);
+
+function maskedBytes(call: Pick<ReceivedCall, "action" | "payload" | "bytes" | "messageId">, type: number): Uint8Array {
   const masked = maskSettings(call.payload);
   return masked === undefined
     ? call.bytes

@@ -1,5 +1,6 @@
 import { actionsOf, isSend, isStationAction } from "@dynamo-csms/ocpp-schemas/actions";
 import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
+import { DECISION_ACTIONS } from "@dynamo-csms/proto/decision-actions";
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
 import { describe, expect, test } from "vitest";
 import { classOf, transactionEventNeedsDecision } from "./action-class.ts";
@@ -20,6 +21,13 @@ describe.each(OCPP_VERSIONS)("%s", (version) => {
     else if (known?.class === "edge-with-time")
       expect(validatePayload(version, action, "response", { currentTime: new Date(0).toISOString() })).toBeUndefined();
     else expect(known?.class).toMatch(/^(decision|transaction-event|send)$/);
+  });
+
+  test("we ask the control plane about what it promises to decide, and nothing else", () => {
+    const asked = station.filter((action) =>
+      ["decision", "transaction-event"].includes(classOf(version, action, isSend(version, action))?.class ?? ""),
+    );
+    expect(asked.toSorted()).toEqual([...DECISION_ACTIONS[version]]);
   });
 
   test.each(["heartbeat", "HeartbeatRequest", "__proto__", "constructor", "toString", "", "Reset"])(

@@ -103,10 +103,20 @@ async function cachedStatus(
   const token = tokenOf(payload);
   if (token === undefined) return undefined;
   const text = await deps.redis.hget(authorizationCache(orgId), token).catch(() => null);
-  if (text === null) return undefined;
-  const cached = JSON.parse(text) as { status: string; expiryDate?: string };
+  const cached = text === null ? undefined : readCached(text);
+  if (cached === undefined) return undefined;
   const isExpired = cached.expiryDate !== undefined && Date.parse(cached.expiryDate) <= deps.nowMs();
   return isExpired ? "Expired" : cached.status;
+}
+
+/** Undefined: not as this build knows it (a newer control plane wrote it), which is a miss. */
+function readCached(text: string): { status: string; expiryDate?: string } | undefined {
+  try {
+    const cached = JSON.parse(text) as { status?: unknown; expiryDate?: string } | null;
+    return typeof cached?.status === "string" ? { ...cached, status: cached.status } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** idTag (1.6 CiString20) and idToken (2.x identifierString) are case-insensitive: the cache's fields are lower case. */

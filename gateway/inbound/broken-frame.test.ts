@@ -1,7 +1,7 @@
 import { decodeFrame } from "@dynamo-csms/proto/ocpp-frame";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import { describe, expect, test } from "vitest";
-import { BrokenFrameBudget, replyToBrokenFrame } from "./broken-frame.ts";
+import { replyToBrokenFrame } from "./broken-frame.ts";
 
 function replyTo(version: OcppVersion, text: string): unknown {
   const decoded = decodeFrame(text);
@@ -62,12 +62,4 @@ test("the text of the broken frame does not come back in the answer", () => {
   const decoded = decodeFrame('[2,"a","<script>');
   expect(decoded.ok).toBe(false);
   if (!decoded.ok) expect(replyToBrokenFrame("2.1", decoded.error)).not.toContain("script");
-});
-
-test("twenty broken frames a minute are borne, the next is too many, and a minute later it starts anew", () => {
-  const budget = new BrokenFrameBudget();
-  const spent = Array.from({ length: 21 }, () => budget.spend(100_000));
-  expect(spent.filter(Boolean)).toHaveLength(20);
-  expect(spent.at(-1)).toBe(false);
-  expect(budget.spend(160_000)).toBe(true);
 });

@@ -47,22 +47,3 @@ function refuse(version: OcppVersion, broken: BrokenFrame, refusal: Refusal): st
     DESCRIPTION[broken.what],
   );
 }
-
-/** Of what no station does by accident again and again: more in a minute, and the connection is closed. */
-const MAX_PER_MINUTE = 20;
-
-/** Counts one connection's broken frames in windows of a minute. */
-export class BrokenFrameBudget {
-  #windowStartMs = 0;
-  #count = 0;
-
-  /** @param nowMs monotonic. False: the budget is used up, close with 1008. */
-  spend(nowMs: number): boolean {
-    if (nowMs - this.#windowStartMs >= 60_000) {
-      this.#windowStartMs = nowMs;
-      this.#count = 0;
-    }
-    this.#count += 1;
-    return this.#count <= MAX_PER_MINUTE;
-  }
-}

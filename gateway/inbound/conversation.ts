@@ -1,5 +1,6 @@
 import type { Session } from "../sockets/session.ts";
-import { BrokenFrameBudget } from "./broken-frame.ts";
+import { MinuteBudget } from "./minute-budget.ts";
+import type { WaitingBytes } from "./waiting-bytes.ts";
 
 /** A CALL of the station, read and numbered, waiting for its turn. */
 export interface ReceivedCall {
@@ -15,6 +16,13 @@ export interface ReceivedCall {
   startedAtMs: number;
 }
 
+/** What no station does by accident again and again: past it the connection is closed. */
+const BROKEN_FRAMES_PER_MINUTE = 20;
+/** Enough to see what a unit does wrong; past it refused CALLs are answered all the same, and not logged. */
+const LOGGED_REFUSALS_PER_MINUTE = 20;
+/** Lines of our own log on data that breaks its schema: a unit that does it, does it with every meter value. */
+const FLAGGED_LINES_PER_MINUTE = 5;
+
 /** What becomes of the CALL in turn: stored already (`done` comes later), or the turn stays with it until `nextTurn`. */
 export type TakeTurn = (call: ReceivedCall) => "stored" | "holds-turn";
 
@@ -29,29 +37,37 @@ export const MAX_WAITING_CALLS = 16;
  * it; so only a CALL that is answered from elsewhere (a decision, a refusal) must hold those behind it up.
  */
 export class Conversation {
-  readonly brokenFrames = new BrokenFrameBudget();
+  readonly brokenFrames = new MinuteBudget(BROKEN_FRAMES_PER_MINUTE);
+  readonly loggedRefusals = new MinuteBudget(LOGGED_REFUSALS_PER_MINUTE);
+  readonly flaggedLines = new MinuteBudget(FLAGGED_LINES_PER_MINUTE);
   /** SENDs appended and not yet durable. */
   waitingSends = 0;
   readonly #session: Session;
   readonly #takeTurn: TakeTurn;
+  readonly #waiting: WaitingBytes;
   #queue: ReceivedCall[] = [];
   #held = false;
+  /** Bytes of the CALL in turn. */
+  #heldBytes = 0;
   /** CALLs in the lane without acknowledgement. */
   #inLane = 0;
   #whenLaneEmpty: (() => void) | undefined;
 
-  constructor(session: Session, takeTurn: TakeTurn) {
+  /** @param waiting counts the CALLs of all connections that the lane does not have yet */
+  constructor(session: Session, takeTurn: TakeTurn, waiting: WaitingBytes) {
     this.#session = session;
     this.#takeTurn = takeTurn;
+    this.#waiting = waiting;
   }
 
-  /** Takes a CALL in. False: too many wait already. */
-  receive(call: ReceivedCall): boolean {
-    if (this.#session.waitingFrames >= MAX_WAITING_CALLS) return false;
+  /** Takes a CALL in, unless too many of this connection wait already, or too much of all. */
+  receive(call: ReceivedCall): "taken" | "too-many" | "no-room" {
+    if (this.#session.waitingFrames >= MAX_WAITING_CALLS) return "too-many";
+    if (!this.#waiting.take(call.bytes.length)) return "no-room";
     this.#session.waitingFrames += 1;
     this.#queue.push(call);
     this.#go();
-    return true;
+    return "taken";
   }
 
   /** The CALL in turn goes into the lane now: those behind it may follow. */
@@ -82,18 +98,31 @@ export class Conversation {
 
   /** Ends a turn that was held. */
   nextTurn(): void {
-    this.#held = false;
+    this.#endTurn();
     this.#go();
+  }
+
+  #endTurn(): void {
+    this.#held = false;
+    this.#waiting.release(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   #go(): void {
     while (!this.#held) {
       // What a closed connection still had to say was never answered: the station says it again.
-      if (!this.#session.open) this.#queue = [];
+      if (!this.#session.open) for (const { bytes } of this.#queue.splice(0)) this.#waiting.release(bytes.length);
       const call = this.#queue.shift();
       if (call === undefined) return;
       this.#held = true;
-      if (this.#takeTurn(call) === "stored") this.#held = false;
+      this.#heldBytes = call.bytes.length;
+      try {
+        if (this.#takeTurn(call) === "stored") this.#endTurn();
+      } catch (fault) {
+        this.#session.close(1011, "internal error");
+        this.nextTurn();
+        throw fault;
+      }
     }
   }
 }

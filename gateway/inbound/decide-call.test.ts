@@ -12,7 +12,8 @@ function scene(
   options: {
     decisions?: Decision[];
     registration?: Registration;
-    cache?: Record<string, object>;
+    /** A text stands for itself. */
+    cache?: Record<string, object | string>;
     authorizeOffline?: "deny" | "accept";
   } = {},
 ) {
@@ -33,9 +34,13 @@ function scene(
     nodeId: "node-1",
     decisions: { decide: async () => (asked++, decisions.shift() ?? AWAY) },
     redis: {
-      hget: async (_key, token) => (options.cache?.[token] === undefined ? null : JSON.stringify(options.cache[token])),
+      hget: async (_key, token) => {
+        const cached = options.cache?.[token];
+        return cached === undefined ? null : typeof cached === "string" ? cached : JSON.stringify(cached);
+      },
     },
     authorizeOffline: options.authorizeOffline ?? "deny",
+    decisionHoldMs: 15_000,
     onOutcome: () => undefined,
     nowMs: () => Date.UTC(2026, 0, 1),
     random: () => 0.5,
@@ -91,6 +96,11 @@ describe("the control plane is away", () => {
       );
     },
   );
+
+  test.each(["not JSON", "null", '{"v":2}'])("Authorize: a cache that cannot be read (%s) is a miss", async (text) => {
+    const { decide } = scene({ cache: { tag: text } });
+    expect(await decide("Authorize", { idTag: "TAG" })).toEqual(answered({ idTagInfo: { status: "Invalid" } }));
+  });
 
   test("Authorize: from the cache, whatever the case of the token", async () => {
     const cache = {

@@ -17,6 +17,8 @@ export interface CallToDecide {
 export interface DecideCallDeps extends AnswerAloneDeps {
   nodeId: string;
   decisions: Pick<DecisionsClient, "decide">;
+  /** What only the control plane can answer is asked again for so long, counted from the first question. */
+  decisionHoldMs: number;
   onOutcome(action: string, outcome: "result" | "refusal" | "unavailable"): void;
   monotonicMs(): number;
   sleep(ms: number): Promise<void>;
@@ -24,13 +26,11 @@ export interface DecideCallDeps extends AnswerAloneDeps {
 
 /** The station waits for 30 s or more; the rest is for storing the answer and for its way. */
 const DECISION_TIMEOUT_MS = 5_000;
-/** What only the control plane can answer is asked again for so long, counted from the first question. */
-const HOLD_MS = 15_000;
 const ASK_AGAIN_MS = 500;
 
 /** Has a CALL of class "decision" decided: by the control plane, or by us while that is away. Never rejects. */
 export async function decideCall(session: Session, call: CallToDecide, deps: DecideCallDeps): Promise<Answer> {
-  const giveUpAtMs = deps.monotonicMs() + HOLD_MS;
+  const giveUpAtMs = deps.monotonicMs() + deps.decisionHoldMs;
   for (;;) {
     const decision = await deps.decisions.decide(questionOf(session, call, deps.nodeId), DECISION_TIMEOUT_MS);
     deps.onOutcome(call.action, decision.kind);

@@ -83,6 +83,8 @@ export function createDecisionsClient(deps: DecisionsClientDeps): DecisionsClien
   const closing = new AbortController();
   const open = new Map<number, OpenQuestion>();
   let stream: Stream | undefined;
+  /** Ids of questions that the stream has no room for yet: what is given up meanwhile is never written. */
+  let unwritten: number[] = [];
   /** Away: the last attempt failed. In between (a stream just broke) questions wait for the next attempt. */
   let away = false;
   let lastId = 0;
@@ -114,6 +116,11 @@ export function createDecisionsClient(deps: DecisionsClientDeps): DecisionsClien
   function put(to: Stream, id: number): void {
     const asked = open.get(id);
     if (asked === undefined) return;
+    if (to.writableNeedDrain) {
+      if (unwritten.length >= MAX_OPEN) unwritten = unwritten.filter((each) => open.has(each));
+      unwritten.push(id);
+      return;
+    }
     to.write({
       requestId: id,
       deadlineMs: Math.max(1, Math.round(asked.deadlineMs - performance.now())),
@@ -164,11 +171,18 @@ export function createDecisionsClient(deps: DecisionsClientDeps): DecisionsClien
         if (stream === next) stream = undefined;
         resolve({ brokenBy: reason });
       };
+      next.on("drain", () => {
+        if (stream !== next) return;
+        const waiting = unwritten;
+        unwritten = [];
+        for (const id of waiting) put(next, id);
+      });
       next.on("error", (error: Error) => end(error.message));
       next.on("end", () => {
         next.end();
         end("ended by the control plane");
       });
+      unwritten = [];
       for (const id of open.keys()) put(next, id);
     });
   }

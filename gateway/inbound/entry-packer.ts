@@ -6,12 +6,15 @@ import type { RetainedEntry, Stored } from "./retained-entries.ts";
 export class EntryPacker {
   readonly #builder = new EntryBuilder();
   readonly #limits: Pick<LaneLimits, "entryFrames" | "entryBytes">;
+  readonly #nowMs: () => number;
   #waiting: Stored[] = [];
   /** Monotonic ms of the first frame. */
   #sinceMs = 0;
 
-  constructor(limits: Pick<LaneLimits, "entryFrames" | "entryBytes">) {
+  /** @param nowMs monotonic */
+  constructor(limits: Pick<LaneLimits, "entryFrames" | "entryBytes">, nowMs: () => number) {
     this.#limits = limits;
+    this.#nowMs = nowMs;
   }
 
   get bytes(): number {
@@ -24,6 +27,11 @@ export class EntryPacker {
 
   get isFull(): boolean {
     return this.#builder.count >= this.#limits.entryFrames || this.#builder.bytes >= this.#limits.entryBytes;
+  }
+
+  /** Whether a frame of this time can join; else the entry is to be taken first. */
+  fits(atMs: number): boolean {
+    return this.#builder.fits(atMs);
   }
 
   /** Frames carry the ms since their entry's first one in 16 bits, so it must not stay open for a minute. */
@@ -40,7 +48,7 @@ export class EntryPacker {
     answer: Uint8Array | undefined,
     done: Stored,
   ): void {
-    if (this.isEmpty) this.#sinceMs = performance.now();
+    if (this.isEmpty) this.#sinceMs = this.#nowMs();
     this.#builder.add(prefix, flags, seq, atMs, text, answer);
     this.#waiting.push(done);
   }

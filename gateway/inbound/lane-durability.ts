@@ -1,5 +1,5 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { Cluster } from "ioredis";
-import type { RedisConnection } from "../redis-connection.ts";
 
 /** What an acknowledgement promises: Redis has it, a replica has it too, or it is on the disk. */
 export type AckDurability = "redis" | "replica" | "aof";

@@ -15,6 +15,7 @@ export interface LaneLimits {
   replyTimeoutMs: number;
 }
 
+/** For a node of some ten thousand stations. */
 export const LANE_LIMITS: Readonly<LaneLimits> = {
   entryFrames: 512,
   entryBytes: 256 * 1024,

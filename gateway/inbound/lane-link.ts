@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RedisConnection } from "../redis-connection.ts";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 
 /** One connection of the lane writer, from its readiness to its first error. After that nothing it says counts. */
 export class LaneLink {
   readonly connection: RedisConnection;
   readonly failed: Promise<Error>;
   dead = false;
+  /** A WAIT or WAITAOF is on its way. The link's own: one that hangs on a dead connection must not hold up the next. */
+  committing = false;
   /** Monotonic ms of the last reply. */
-  repliedAtMs = performance.now();
+  repliedAtMs: number;
   readonly #settle: (error: Error) => void;
 
-  constructor(connection: RedisConnection) {
+  /** @param nowMs monotonic */
+  constructor(connection: RedisConnection, nowMs: () => number) {
     this.connection = connection;
+    this.repliedAtMs = nowMs();
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
     this.#settle = resolve;

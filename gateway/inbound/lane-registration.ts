@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { ENTRY_FIELD } from "@dynamo-csms/proto/stream-entry";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
+import { encodeLaneEvent } from "@dynamo-csms/proto/lane-event";
+import { ENTRY_FIELD, encodeEntry } from "@dynamo-csms/proto/stream-entry";
 import { LANES, LEASE_MS, lane, laneLease } from "@dynamo-csms/proto/redis-keys";
-import type { RedisConnection } from "../redis-connection.ts";
 
 /** A lane of this process. A process has one at a time, and a new one after its start or when Redis lost it. */
 export interface LaneIdentity {
@@ -24,6 +25,25 @@ export function newLaneIdentity(nodeId: string): LaneIdentity {
 export async function registerLane(connection: RedisConnection, nodeId: string, lane: LaneIdentity): Promise<void> {
   await connection.hset(LANES, lane.laneId, JSON.stringify({ nodeId, startedAtMs: lane.startedAtMs }));
   await connection.set(laneLease(lane.laneId), nodeId, "PX", LEASE_MS);
+}
+
+/** Number of the entry that every lane begins with. */
+export const FIRST_ENTRY = 1;
+
+/**
+ * Writes a new lane's first entry, `laneOpened`. So a lane without a stream is one that was lost or finished, and nothing
+ * ever makes a stream under the id of a lane that others have done with.
+ */
+export async function beginLane(
+  connection: RedisConnection,
+  nodeId: string,
+  lane: LaneIdentity,
+  seq: number,
+): Promise<void> {
+  const text = encodeLaneEvent({ event: "laneOpened", nodeId });
+  const facts = { identity: "", version: "1.6", epoch: 0, seq, receivedAtMs: Date.now(), flagged: false } as const;
+  const entry = encodeEntry([{ kind: "event", text, ...facts }]);
+  await connection.call("XADD", lane.key, `${FIRST_ENTRY}-0`, ENTRY_FIELD, entry);
 }
 
 /** Where a lane stands in Redis, as far as its writer needs it to go on. */
@@ -63,14 +83,9 @@ export async function readLaneState(
 }
 
 /** The arguments that append one entry. An id at or below the last one is refused by Redis, never doubled. */
-export function appendArguments(
-  key: string,
-  create: boolean,
-  id: number,
-  entry: Buffer,
-): [string, ...(string | Buffer)[]] {
+export function appendArguments(key: string, id: number, entry: Buffer): [string, ...(string | Buffer)[]] {
   // NOMKSTREAM: a lane that vanished answers nil, instead of starting again with holes that nobody sees.
-  return create ? [key, `${id}-0`, ENTRY_FIELD, entry] : [key, "NOMKSTREAM", `${id}-0`, ENTRY_FIELD, entry];
+  return [key, "NOMKSTREAM", `${id}-0`, ENTRY_FIELD, entry];
 }
 
 const numberOf = (id: string) => Number(id.slice(0, id.indexOf("-")));

@@ -1,74 +1,93 @@
 // The writer of this process's lane: the one place where a frame becomes durable. Everything that arrives in one turn of
 // the event loop becomes one entry; an entry's frames are told together when Redis acknowledges it. Its connection never
 // repeats or queues a command. After any error it is thrown away, and the writer goes on from what the lane really holds.
-// Long, because what it holds together is one state: link, lane, what is in flight. What could be taken out has its own file
-// (packing, the retained entries, registration, durability).
+// Its parts have files of their own: packing (entry-packer.ts), what is held (retained-entries.ts), the way to Redis
+// (lane-links.ts), which lane it is (own-lane.ts), and what durable means (lane-durability.ts). What is left is long because
+// appending, sending, acknowledging and resuming change the same state, and are only right together.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { encodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { LEASE_MS } from "@dynamo-csms/proto/redis-keys";
 import { FLAG_EVENT, framePrefix } from "@dynamo-csms/proto/stream-entry";
 import { Cluster } from "ioredis";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { Session } from "../sockets/session.ts";
-import { DurabilityRefused, groupCommitFor, type AckDurability, type GroupCommit } from "./lane-durability.ts";
+import { groupCommitFor, type AckDurability, type GroupCommit } from "./lane-durability.ts";
 import { EntryPacker } from "./entry-packer.ts";
 import { LANE_LIMITS, type LaneLimits } from "./lane-limits.ts";
-import { LaneLink, linkReady } from "./lane-link.ts";
-import {
-  appendArguments,
-  newLaneIdentity,
-  readLaneState,
-  registerLane,
-  type LaneIdentity,
-} from "./lane-registration.ts";
+import type { LaneLink } from "./lane-link.ts";
+import { LaneLinks } from "./lane-links.ts";
+import { appendArguments, FIRST_ENTRY, readLaneState } from "./lane-registration.ts";
+import { OwnLane } from "./own-lane.ts";
 import { RetainedEntries, type RetainedEntry, type Stored } from "./retained-entries.ts";
 
 const TICK_MS = 1_000;
-const MAX_BACKOFF_MS = 1_000;
+/**
+ * Short of memory, Redis may refuse an entry and take the next. The refused one then moves behind it, and the number that it
+ * leaves looks to the reader like a loss: so for a while each waits for the one before.
+ */
+const ONE_BY_ONE_MS = 60_000;
 
 export interface LaneWriterDeps {
   nodeId: string;
   /** A new connection of its own, without resend and offline queue; called again after each error. */
   connect(): RedisConnection;
   durability: AckDurability;
-  metrics: Pick<GatewayMetrics, "laneHealthy" | "publishDuration" | "publishErrors" | "laneGaps" | "laneWaitingBytes">;
+  /** Monotonic. */
+  nowMs(): number;
+  metrics: Pick<
+    GatewayMetrics,
+    "laneHealthy" | "publishDuration" | "publishErrors" | "laneGaps" | "laneWaitingBytes" | "faults"
+  >;
   log: Logger;
   limits?: Partial<LaneLimits>;
   onAway?(): void;
   onBack?(): void;
+  /** The lane's lease ran out, or the lane was lost: others may have taken this node for dead, and its connections for closed. */
+  onTakenForDead?(): void;
 }
 
 /** A writer that is not open yet: nothing is connected. */
 export const createLaneWriter = (deps: LaneWriterDeps): LaneWriter => new LaneWriter(deps);
 
+/** The writer of one process: one lane at a time, one connection at a time. */
 export class LaneWriter {
   readonly #deps: LaneWriterDeps;
   readonly #limits: LaneLimits;
   readonly #retained: RetainedEntries;
   readonly #packer: EntryPacker;
   #flushDue = false;
-  #lane: LaneIdentity;
-  /** The stream exists: from now on nil means that it was lost. */
-  #created = false;
-  #link: LaneLink | undefined;
+  readonly #lane: OwnLane;
+  readonly #links: LaneLinks;
   #commit: GroupCommit | undefined;
-  #committing = false;
-  #backoffMs = 0;
-  #away = false;
   #sealed = false;
   #eventSeq = 0;
-  readonly #closing = new AbortController();
+  #oneByOneUntilMs = 0;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(deps: LaneWriterDeps) {
     this.#deps = deps;
     this.#limits = { ...LANE_LIMITS, ...deps.limits };
-    this.#retained = new RetainedEntries(this.#limits);
-    this.#packer = new EntryPacker(this.#limits);
-    this.#lane = newLaneIdentity(deps.nodeId);
+    this.#retained = new RetainedEntries(this.#limits, (error) => {
+      deps.metrics.faults.inc({ where: "stored" });
+      deps.log.error({ error }, "fault while a stored frame was answered");
+    });
+    this.#packer = new EntryPacker(this.#limits, deps.nowMs);
+    const { connect, nodeId, nowMs, metrics, log, onAway, onBack } = deps;
+    this.#lane = new OwnLane({ nodeId, nowMs, leaseLapsed: () => deps.onTakenForDead?.() });
+    this.#links = new LaneLinks({
+      connect,
+      resume: (link) => this.#resume(link),
+      linked: () => this.#pump(),
+      replyTimeoutMs: this.#limits.replyTimeoutMs,
+      nowMs,
+      facts: () => ({ laneId: this.laneId, waitingBytes: this.#retained.waitingBytes }),
+      metrics,
+      log,
+      onAway,
+      onBack,
+    });
   }
 
   /** Changes when Redis lost the lane and a new one took its place. */
@@ -78,7 +97,7 @@ export class LaneWriter {
 
   /** True while entries get through: part of readiness. */
   get healthy(): boolean {
-    return this.#link !== undefined;
+    return this.#links.current !== undefined;
   }
 
   /**
@@ -87,7 +106,7 @@ export class LaneWriter {
    */
   async open(): Promise<void> {
     this.#timers = [setInterval(() => this.#tick(), TICK_MS), setInterval(() => void this.#renew(), LEASE_MS / 3)];
-    await new Promise<void>((resolve, reject) => void this.#keepLinked(resolve, reject));
+    await new Promise<void>((resolve, reject) => void this.#links.run(resolve, reject));
   }
 
   /**
@@ -128,9 +147,8 @@ export class LaneWriter {
   /** Lets the connection go. What is not acknowledged by now was never answered. */
   close(): void {
     this.#sealed = true;
-    this.#closing.abort();
     for (const timer of this.#timers) clearInterval(timer);
-    this.#link?.fail(new Error("closed"));
+    this.#links.close();
   }
 
   #appendEvent(session: Session | null, event: LaneEvent, done: Stored): void {
@@ -152,6 +170,7 @@ export class LaneWriter {
   ): void {
     const waiting = this.#retained.waitingBytes + this.#packer.bytes;
     if (this.#sealed || waiting + text.length > maxWaiting) return done(false);
+    if (!this.#packer.fits(atMs)) this.#retained.push(this.#packer.take());
     this.#packer.add(prefix, flags, seq, atMs, text, answer, done);
     if (this.#packer.isFull) this.#retained.push(this.#packer.take());
     if (this.#flushDue) return;
@@ -165,12 +184,13 @@ export class LaneWriter {
 
   /** Sends as much as may be on the way at a time. The rest goes on packing, so entries grow with the load. */
   #pump(): void {
-    const link = this.#link;
+    const link = this.#links.current;
     if (link === undefined) return;
-    const inFlight = link.connection instanceof Cluster ? 1 : this.#limits.inFlight;
+    const oneByOne = link.connection instanceof Cluster || this.#deps.nowMs() < this.#oneByOneUntilMs;
+    const inFlight = oneByOne ? 1 : this.#limits.inFlight;
     while (!link.dead && this.#retained.inFlight < inFlight) {
       if (!this.#retained.hasUnsent && !this.#packer.isEmpty) this.#retained.push(this.#packer.take());
-      const entry = this.#retained.takeUnsent(performance.now());
+      const entry = this.#retained.takeUnsent(this.#deps.nowMs());
       if (entry === undefined) break;
       this.#send(link, entry);
     }
@@ -178,23 +198,25 @@ export class LaneWriter {
   }
 
   #send(link: LaneLink, entry: RetainedEntry): void {
-    const [key, ...rest] = appendArguments(this.#lane.key, !this.#created, entry.id, entry.bytes);
+    const [key, ...rest] = appendArguments(this.#lane.key, entry.id, entry.bytes);
     link.connection.call("XADD", key, ...rest).then(
       (id) => {
         // After one failed, a later success must not acknowledge it: what got through is read from the lane.
         if (link.dead) return;
-        link.repliedAtMs = performance.now();
+        link.repliedAtMs = this.#deps.nowMs();
         if (id === null) return link.fail(new Error("the lane is gone"));
-        this.#created = true;
         if (this.#commit === undefined) this.#acknowledge(entry);
       },
-      (error: Error) => link.fail(error),
+      (error: Error) => {
+        if (error.message.startsWith("OOM")) this.#oneByOneUntilMs = this.#deps.nowMs() + ONE_BY_ONE_MS;
+        link.fail(error);
+      },
     );
   }
 
   #acknowledge(entry: RetainedEntry): void {
-    this.#backoffMs = 0;
-    const nowMs = performance.now();
+    this.#links.progressed();
+    const nowMs = this.#deps.nowMs();
     this.#deps.metrics.publishDuration.observe((nowMs - (entry.sentAtMs ?? nowMs)) / 1_000);
     this.#retained.ackUpTo(entry, nowMs);
     if (this.#retained.hasUnsent || !this.#packer.isEmpty) this.#pump();
@@ -203,11 +225,11 @@ export class LaneWriter {
   /** One WAIT or WAITAOF for all entries sent before it; the next one for those that came meanwhile. */
   async #commitGroup(link: LaneLink, commit: GroupCommit): Promise<void> {
     const last = this.#retained.lastSent;
-    if (this.#committing || link.dead || this.#retained.inFlight === 0 || last === undefined) return;
-    this.#committing = true;
+    if (link.committing || link.dead || this.#retained.inFlight === 0 || last === undefined) return;
+    link.committing = true;
     try {
       const durable = await commit(link.connection);
-      link.repliedAtMs = performance.now();
+      link.repliedAtMs = this.#deps.nowMs();
       if (link.dead) return;
       if (durable) this.#acknowledge(last);
       else
@@ -218,116 +240,62 @@ export class LaneWriter {
     } catch (cause) {
       link.fail(cause as Error);
     } finally {
-      this.#committing = false;
+      link.committing = false;
     }
     if (!link.dead) void this.#commitGroup(link, commit);
-  }
-
-  /** The writer's life: connect, resume, work until the first error, again. */
-  async #keepLinked(opened: () => void, refused: (reason: Error) => void): Promise<void> {
-    while (!this.#closing.signal.aborted) {
-      const link = new LaneLink(this.#deps.connect());
-      try {
-        await linkReady(link, this.#closing.signal);
-        await this.#resumeInTime(link);
-        this.#setLink(link);
-        opened();
-        this.#pump();
-        throw await link.failed;
-      } catch (cause) {
-        this.#setLink(undefined);
-        if (!this.#closing.signal.aborted) this.#report(cause as Error, refused);
-      } finally {
-        link.fail(new Error("replaced"));
-        link.connection.disconnect();
-      }
-      this.#backoffMs = Math.min(Math.max(this.#backoffMs * 2, 25), MAX_BACKOFF_MS);
-      await sleep(this.#backoffMs * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal }).catch(
-        () => undefined,
-      );
-    }
-  }
-
-  /** A client without resend leaves the promises of a lost connection open for ever: so there is a limit, and a guard. */
-  async #resumeInTime(link: LaneLink): Promise<void> {
-    const timer = setTimeout(() => link.fail(new Error("no reply from Redis")), this.#limits.replyTimeoutMs);
-    const failed = link.failed.then((reason) => Promise.reject(reason));
-    await Promise.race([this.#resume(link), failed]).finally(() => clearTimeout(timer));
   }
 
   /** Brings what is held in line with what the lane has. Nothing else is in flight meanwhile. */
   async #resume(link: LaneLink): Promise<void> {
     const { connection } = link;
     this.#commit = await groupCommitFor(this.#deps.durability, connection);
-    await registerLane(connection, this.#deps.nodeId, this.#lane);
-    if (this.#retained.lastId === 0) return;
+    if (!this.#lane.begun) return this.#lane.begin(link, ++this.#eventSeq);
 
     const state = await readLaneState(connection, this.#lane.key, this.#retained.unknownIds());
     if (link.dead) return;
-    const nowMs = performance.now();
-    if (state === undefined && !this.#created) return this.#retained.resume(0, new Set(), nowMs);
-    if (state === undefined || state.lastId > this.#retained.lastId) return this.#moveToNewLane(link, nowMs);
-    this.#created = true;
+    if (state === undefined || state.lastId > this.#retained.lastId) return this.#moveToNewLane(link);
+    // After the reading: what WAIT and WAITAOF promise of this connection's last write holds for all that was read, too.
+    await this.#lane.renew(link);
+    if (link.dead) return;
     this.#reportGap("lane-rewound", this.#retained.gapAbove(state.lastId));
-    this.#retained.resume(state.lastId, state.present, nowMs);
+    this.#retained.resume(state.lastId, state.present, this.#deps.nowMs(), this.#commit === undefined);
     // Something got through: this is a connection that breaks, not a Redis that is away.
-    if (state.present.size > 0) this.#backoffMs = 0;
+    if (state.present.size > 0) this.#links.progressed();
   }
 
   /**
    * Redis lost the lane, or its id is somebody else's: all that is held goes into a new one, the acknowledged tail too.
    * Whatever the intake had applied of it is the same by its business key.
    */
-  async #moveToNewLane(link: LaneLink, nowMs: number): Promise<void> {
-    const next = newLaneIdentity(this.#deps.nodeId);
-    await registerLane(link.connection, this.#deps.nodeId, next);
+  async #moveToNewLane(link: LaneLink): Promise<void> {
+    const gap = this.#retained.gapAbove(FIRST_ENTRY);
+    const formerId = this.laneId;
+    await this.#lane.begin(link, ++this.#eventSeq);
     if (link.dead) return;
-    this.#reportGap("lane-vanished", this.#retained.gapAbove(0));
-    this.#lane = next;
-    this.#created = false;
-    this.#retained.restartInNewLane(nowMs);
+    this.#retained.restartInNewLane(this.#deps.nowMs());
+    this.#reportGap("lane-vanished", gap, formerId);
+    this.#deps.onTakenForDead?.();
   }
 
-  #reportGap(reason: "lane-rewound" | "lane-vanished", gap: { fromId: number; toId: number } | undefined): void {
+  #reportGap(
+    reason: "lane-rewound" | "lane-vanished",
+    gap: { fromId: number; toId: number } | undefined,
+    laneId = this.laneId,
+  ): void {
     if (gap === undefined) return;
     this.#deps.metrics.laneGaps.inc();
-    this.#deps.log.error(
-      { laneId: this.laneId, reason, ...gap },
-      "Redis lost acknowledged entries that are not held any more",
-    );
-    this.appendEvent(null, { event: "gap", nodeId: this.#deps.nodeId, laneId: this.laneId, reason, ...gap });
-  }
-
-  #report(cause: Error, refused: (reason: Error) => void): void {
-    this.#deps.metrics.publishErrors.inc();
-    if (cause instanceof DurabilityRefused) {
-      this.#deps.log.error({ reason: cause.message }, "durability refused");
-      refused(cause);
-    }
-    if (!this.#away)
-      this.#deps.log.error({ error: cause.message, waitingBytes: this.#retained.waitingBytes }, "lane away");
-    else this.#deps.log.debug({ error: cause.message }, "lane still away");
-    if (!this.#away) this.#deps.onAway?.();
-    this.#away = true;
-  }
-
-  #setLink(link: LaneLink | undefined): void {
-    this.#link = link;
-    this.#deps.metrics.laneHealthy.set(link === undefined ? 0 : 1);
-    if (link === undefined || !this.#away) return;
-    this.#away = false;
-    this.#deps.log.info({ laneId: this.laneId }, "lane back");
-    this.#deps.onBack?.();
+    this.#deps.log.error({ laneId, reason, ...gap }, "Redis lost acknowledged entries that are not held any more");
+    this.appendEvent(null, { event: "gap", nodeId: this.#deps.nodeId, laneId, reason, ...gap });
   }
 
   #tick(): void {
-    const nowMs = performance.now();
+    const nowMs = this.#deps.nowMs();
     // Redis is away, or so slow that the bound in flight holds.
     if (this.#packer.isOlderThan(nowMs - TICK_MS)) this.#retained.push(this.#packer.take());
     this.#retained.giveUpWaiting(nowMs - this.#limits.waitingAgeMs);
     this.#retained.trim(nowMs);
     this.#deps.metrics.laneWaitingBytes.set(this.#retained.waitingBytes);
-    const link = this.#link;
+    const link = this.#links.current;
     const sentAtMs = this.#retained.oldestUnacked?.sentAtMs;
     if (link === undefined || sentAtMs === undefined) return;
     if (nowMs - Math.max(sentAtMs, link.repliedAtMs) > this.#limits.replyTimeoutMs)
@@ -335,11 +303,9 @@ export class LaneWriter {
   }
 
   async #renew(): Promise<void> {
-    const link = this.#link;
+    const link = this.#links.current;
     if (link === undefined) return;
-    await registerLane(link.connection, this.#deps.nodeId, this.#lane).catch((cause: unknown) =>
-      link.fail(cause as Error),
-    );
+    await this.#lane.renew(link).catch((cause: unknown) => link.fail(cause as Error));
   }
 }
 

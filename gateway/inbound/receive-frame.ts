@@ -4,7 +4,8 @@
 import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
-import { decodeFrame, type BrokenFrame, type Frame } from "@dynamo-csms/proto/ocpp-frame";
+import { CALL_ERROR_CODE } from "@dynamo-csms/proto/call-error";
+import { decodeFrame, encodeCallError, type BrokenFrame, type Frame } from "@dynamo-csms/proto/ocpp-frame";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
@@ -19,6 +20,7 @@ import type { DecisionsClient } from "./decisions-client.ts";
 import type { LaneWriter } from "./lane-writer.ts";
 import { mayCall } from "./registration-gate.ts";
 import { isTransactionData } from "./transaction-data.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 
 export interface ReceiveFrameDeps {
   nodeId: string;
@@ -28,6 +30,7 @@ export interface ReceiveFrameDeps {
   /** Reads the authorization cache. */
   redis: AnswerAloneDeps["redis"];
   authorizeOffline: "deny" | "accept";
+  decisionHoldMs: number;
   metrics: Pick<
     GatewayMetrics,
     | "frames"
@@ -49,6 +52,8 @@ const MAX_WAITING_SENDS = 256;
  * values: those, the reports and all other edge messages may be as large as the socket lets in.
  */
 const MAX_DECISION_BYTES = 128 * 1024;
+/** For all connections together: while the control plane is slow, what waits for it must not fill the memory. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 /** @param bytes already a copy: the socket's own buffer is gone when the handler returns. */
 export type ReceiveFrame = (session: Session, bytes: Uint8Array, isBinary: boolean) => void;
@@ -57,11 +62,13 @@ export type ReceiveFrame = (session: Session, bytes: Uint8Array, isBinary: boole
 export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
   const { lane, outgoing, metrics } = deps;
   const conversations = new WeakMap<Session, Conversation>();
+  const waiting = new WaitingBytes(MAX_WAITING_BYTES);
   const deciding: DecideCallDeps = {
     nodeId: deps.nodeId,
     decisions: deps.decisions,
     redis: deps.redis,
     authorizeOffline: deps.authorizeOffline,
+    decisionHoldMs: deps.decisionHoldMs,
     onOutcome: (action, outcome) => metrics.decisions.inc({ action, outcome }),
     nowMs: Date.now,
     random: Math.random,
@@ -80,7 +87,7 @@ export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
     const known = conversations.get(session);
     if (known !== undefined) return known;
     const takeTurn: TakeTurn = (call) => acceptCall(session, conversation, call);
-    const conversation: Conversation = new Conversation(session, takeTurn);
+    const conversation: Conversation = new Conversation(session, takeTurn, waiting);
     conversations.set(session, conversation);
     return conversation;
   }
@@ -96,10 +103,18 @@ export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
     const needsDecision = classOf(session.version, action, false)?.class === "decision" && !isTransactionData(action);
     if (needsDecision && bytes.length > MAX_DECISION_BYTES) {
       session.log.warn({ action, bytes: bytes.length }, "call too large to be decided");
-      return session.close(1009, `a ${action} may have ${MAX_DECISION_BYTES} bytes at the most`);
+      const tooLarge = `a ${action} may have ${MAX_DECISION_BYTES} bytes at the most`;
+      // Ahead of the answers that it waits behind: the connection ends with it.
+      session.send(encodeCallError(messageId, CALL_ERROR_CODE["out-of-range"][session.version], tooLarge));
+      return session.close(1009, tooLarge);
     }
     const numbers = { seq: session.nextSeq(), receivedAtMs: Date.now(), startedAtMs: performance.now() };
-    if (conversation.receive({ messageId, action, payload, text, bytes, ...numbers })) return;
+    const received = conversation.receive({ messageId, action, payload, text, bytes, ...numbers });
+    if (received === "taken") return;
+    if (received === "no-room") {
+      metrics.backpressureDrops.inc({ why: "no-room" });
+      return session.close(1013, "too much waits to be decided");
+    }
     metrics.backpressureDrops.inc({ why: "pipelining" });
     session.log.warn({ waiting: MAX_WAITING_CALLS }, "station does not wait for its answers");
     session.close(1008, `more than ${MAX_WAITING_CALLS} CALLs without waiting for an answer`);

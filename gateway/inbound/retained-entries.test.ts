@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { RetainedEntries, type RetainedEntry } from "./retained-entries.ts";
 
 function scene(limits = { tailMs: 10_000, tailBytes: 1_000 }) {
-  const retained = new RetainedEntries(limits);
   const told: string[] = [];
+  const retained = new RetainedEntries(limits, (error) => told.push((error as Error).message));
   const push = (name: string, sinceMs = 0): RetainedEntry => {
     const entry: RetainedEntry = {
       id: 0,
@@ -31,9 +31,20 @@ test("ids are given in order, when an entry is sent", () => {
   const { push, send, named } = scene();
   push("a");
   push("b");
-  expect(named(send())).toEqual(["a@1", "b@2"]);
+  expect(named(send())).toEqual(["a@2", "b@3"]);
   push("c");
-  expect(named(send())).toEqual(["c@3"]);
+  expect(named(send())).toEqual(["c@4"]);
+});
+
+test("a frame whose handler throws keeps nobody behind it from being told", () => {
+  const { retained, push, send, told } = scene();
+  const first = push("a");
+  first.waiting.unshift(() => {
+    throw new Error("thrown");
+  });
+  push("b");
+  retained.ackUpTo(send()[1] as RetainedEntry, 0);
+  expect(told).toEqual(["thrown", "a stored", "b stored"]);
 });
 
 test("an error with nothing through: everything that was sent is sent again under its id", () => {
@@ -41,27 +52,40 @@ test("an error with nothing through: everything that was sent is sent again unde
   push("a");
   push("b");
   send();
-  retained.resume(0, new Set(), 1);
-  expect(named(send())).toEqual(["a@1", "b@2"]);
+  retained.resume(1, new Set(), 1, true);
+  expect(named(send())).toEqual(["a@2", "b@3"]);
   expect(told).toEqual([]);
+});
+
+test("what got through and is not durable yet waits for the next acknowledgement, and is not written again", () => {
+  const { retained, push, send, named, told } = scene();
+  for (const name of ["a", "b", "c"]) push(name);
+  retained.ackUpTo(send()[0] as RetainedEntry, 0);
+  retained.resume(3, new Set([3]), 1, false);
+  expect(told).toEqual(["a stored"]);
+  expect(retained.inFlight).toBe(1);
+  const [again] = send();
+  expect(named([again as RetainedEntry])).toEqual(["c@4"]);
+  retained.ackUpTo(again as RetainedEntry, 2);
+  expect(told).toEqual(["a stored", "b stored", "c stored"]);
 });
 
 test("what got through before the error counts as stored", () => {
   const { retained, push, send, named, told } = scene();
   for (const name of ["a", "b", "c"]) push(name);
   send();
-  retained.resume(2, new Set([1, 2]), 1);
+  retained.resume(3, new Set([2, 3]), 1, true);
   expect(told).toEqual(["a stored", "b stored"]);
-  expect(named(send())).toEqual(["c@3"]);
+  expect(named(send())).toEqual(["c@4"]);
 });
 
 test("one that Redis refused while it took a later one is not taken for stored: it moves behind, under a new id", () => {
   const { retained, push, send, named, told } = scene();
   for (const name of ["a", "b", "c", "d"]) push(name);
   send();
-  retained.resume(2, new Set([2]), 1);
+  retained.resume(3, new Set([3]), 1, true);
   expect(told).toEqual(["b stored"]);
-  expect(named(send())).toEqual(["a@5", "c@6", "d@7"]);
+  expect(named(send())).toEqual(["a@6", "c@7", "d@8"]);
 });
 
 test("a lane that lost its end is filled from the acknowledged tail, which is told only once", () => {
@@ -70,10 +94,10 @@ test("a lane that lost its end is filled from the acknowledged tail, which is to
   const sent = send();
   retained.ackUpTo(sent[2] as RetainedEntry, 1);
   push("d");
-  expect(retained.gapAbove(1)).toBeUndefined();
-  retained.resume(1, new Set(), 2);
+  expect(retained.gapAbove(2)).toBeUndefined();
+  retained.resume(2, new Set(), 2, true);
   const again = send();
-  expect(named(again)).toEqual(["b@2", "c@3", "d@4"]);
+  expect(named(again)).toEqual(["b@3", "c@4", "d@5"]);
   retained.ackUpTo(again[2] as RetainedEntry, 3);
   expect(told).toEqual(["a stored", "b stored", "c stored", "d stored"]);
 });
@@ -84,10 +108,10 @@ test("the tail is bounded in time and bytes; what it lacks is a gap", () => {
   const sent = send();
   retained.ackUpTo(sent[3] as RetainedEntry, 0);
   retained.trim(1);
-  expect(retained.gapAbove(0)).toEqual({ fromId: 1, toId: 2 }); // two bytes are held: c and d
+  expect(retained.gapAbove(1)).toEqual({ fromId: 2, toId: 3 }); // two bytes are held: c and d
   retained.trim(101);
-  expect(retained.gapAbove(1)).toEqual({ fromId: 2, toId: 4 });
-  expect(retained.gapAbove(4)).toBeUndefined();
+  expect(retained.gapAbove(2)).toEqual({ fromId: 3, toId: 5 });
+  expect(retained.gapAbove(5)).toBeUndefined();
 });
 
 test("what waits too long is refused, stays in order, and is told nothing more", () => {
@@ -97,18 +121,18 @@ test("what waits too long is refused, stays in order, and is told nothing more",
   send();
   retained.giveUpWaiting(10);
   expect(told).toEqual(["a refused"]);
-  retained.resume(1, new Set([1]), 60);
+  retained.resume(2, new Set([2]), 60, true);
   expect(told).toEqual(["a refused"]);
-  expect(named(send())).toEqual(["b@2"]);
+  expect(named(send())).toEqual(["b@3"]);
 });
 
-test("a new lane begins with all that is held, from 1 on", () => {
+test("a new lane begins with all that is held, behind its first entry", () => {
   const { retained, push, send, named } = scene();
   for (const name of ["a", "b", "c"]) push(name);
   const sent = send();
   retained.ackUpTo(sent[0] as RetainedEntry, 0);
   retained.restartInNewLane(1);
-  expect(named(send())).toEqual(["a@1", "b@2", "c@3"]);
+  expect(named(send())).toEqual(["a@2", "b@3", "c@4"]);
   expect(retained.waitingBytes).toBe(2);
 });
 

@@ -1,3 +1,5 @@
+import { FIRST_ENTRY } from "./lane-registration.ts";
+
 /** Told once per frame: true when it is as durable as promised, false when it waited too long or nothing can be taken. */
 export type Stored = (stored: boolean) => void;
 
@@ -33,12 +35,15 @@ export class RetainedEntries {
   #unsent = 0;
   #tailBytes = 0;
   #waitingBytes = 0;
-  #lastId = 0;
-  #lastAckedId = 0;
+  #lastId = FIRST_ENTRY;
+  #lastAckedId = FIRST_ENTRY;
   readonly #limits: RetentionLimits;
+  readonly #onFault: (error: unknown) => void;
 
-  constructor(limits: RetentionLimits) {
+  /** @param onFault what a frame's `Stored` threw: it must not keep the frames behind it from being told */
+  constructor(limits: RetentionLimits, onFault: (error: unknown) => void) {
     this.#limits = limits;
+    this.#onFault = onFault;
   }
 
   /** Bytes not acknowledged yet. */
@@ -110,7 +115,7 @@ export class RetainedEntries {
         this.#lastAckedId = entry.id;
         this.#waitingBytes -= entry.bytes.length;
         this.#tailBytes += entry.bytes.length;
-        tell(entry, true);
+        this.#tell(entry, true);
       }
       if (entry === last) return;
     }
@@ -139,15 +144,16 @@ export class RetainedEntries {
     for (let at = this.#unacked; at < this.#entries.length; at++) {
       const entry = this.#entries[at] as RetainedEntry;
       if (entry.sinceMs >= beforeMs) return;
-      tell(entry, false);
+      this.#tell(entry, false);
     }
   }
 
   /**
    * After an error: `lastInLane` is the lane's last-generated-id, `present` the ids found among those asked for.
-   * What got through is acknowledged; what did not is to be sent again, in order.
+   * What got through is acknowledged (`durable` false: waits for the next acknowledgement, as if sent just now); what did
+   * not is to be sent again, in order.
    */
-  resume(lastInLane: number, present: ReadonlySet<number>, nowMs: number): void {
+  resume(lastInLane: number, present: ReadonlySet<number>, nowMs: number, durable: boolean): void {
     const inLane = (entry: RetainedEntry) =>
       entry.id !== 0 && entry.id <= lastInLane && (entry.ackedAtMs !== undefined || present.has(entry.id));
     const stored = this.#entries.filter(inLane);
@@ -155,15 +161,15 @@ export class RetainedEntries {
     // Redis refused one (memory) and took a later one: what is missing moves behind it, with ids that were never used.
     const overtaken = missing.some((entry) => entry.id !== 0 && entry.id <= lastInLane);
     if (overtaken) for (const entry of missing) entry.id = 0;
-    this.#restart([...stored, ...missing], stored, nowMs);
+    this.#restart([...stored, ...missing], stored, nowMs, durable);
   }
 
-  /** The lane is gone: everything held goes into a new one, from id 1 on. */
+  /** The lane is gone: everything held goes into a new one, behind its first entry. */
   restartInNewLane(nowMs: number): void {
     for (const entry of this.#entries) entry.id = 0;
-    this.#lastId = 0;
-    this.#lastAckedId = 0;
-    this.#restart(this.#entries, [], nowMs);
+    this.#lastId = FIRST_ENTRY;
+    this.#lastAckedId = FIRST_ENTRY;
+    this.#restart(this.#entries, [], nowMs, true);
   }
 
   /** Ids of entries whose fate only the lane knows: sent, not acknowledged. */
@@ -175,17 +181,23 @@ export class RetainedEntries {
       : { first: first.id, last: last.id };
   }
 
-  #restart(order: RetainedEntry[], stored: RetainedEntry[], nowMs: number): void {
+  #restart(order: RetainedEntry[], stored: RetainedEntry[], nowMs: number, durable: boolean): void {
     this.#entries = order;
     this.#unacked = 0;
     this.#unsent = stored.length;
-    const last = stored.at(-1);
+    const last = durable ? stored.at(-1) : stored.findLast((entry) => entry.ackedAtMs !== undefined);
     if (last !== undefined) this.ackUpTo(last, nowMs);
   }
-}
 
-function tell(entry: RetainedEntry, stored: boolean): void {
-  const waiting = entry.waiting;
-  entry.waiting = [];
-  for (const done of waiting) done(stored);
+  #tell(entry: RetainedEntry, stored: boolean): void {
+    const waiting = entry.waiting;
+    entry.waiting = [];
+    for (const done of waiting) {
+      try {
+        done(stored);
+      } catch (error) {
+        this.#onFault(error);
+      }
+    }
+  }
 }

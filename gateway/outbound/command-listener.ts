@@ -13,13 +13,14 @@ import {
   type CommandOutcome,
   type CommandReport,
 } from "@dynamo-csms/proto/command-message";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { askerReports, nodeCommands } from "@dynamo-csms/proto/redis-keys";
 import { unseal, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import type { Logger } from "pino";
-import type { RedisConnection } from "../redis-connection.ts";
 import type { Session } from "../sockets/session.ts";
 import type { SessionRegistry } from "../sockets/session-registry.ts";
 import type { OutgoingCall, OutgoingCalls } from "./outgoing-calls.ts";
+import { SEEN_LIMITS, SeenCommands } from "./seen-commands.ts";
 
 export interface CommandListenerDeps {
   nodeId: string;
@@ -33,9 +34,6 @@ export interface CommandListenerDeps {
   log: Logger;
 }
 
-/** Ids that are remembered, oldest forgotten first: far more than can come again within a command's deadline. */
-const MAX_REMEMBERED = 20_000;
-
 type ReportBody =
   | { kind: "received" }
   | { kind: "notHere" }
@@ -45,8 +43,7 @@ type ReportBody =
 /** This node's ear for commands. */
 export function createCommandListener(deps: CommandListenerDeps) {
   const { log, subscriber, sessions } = deps;
-  /** Command id → its outcome, once there is one. */
-  const seen = new Map<string, CommandOutcome | undefined>();
+  const seen = new SeenCommands(SEEN_LIMITS, () => performance.now());
 
   function report(command: CommandMessage, body: ReportBody): void {
     const text = encodeCommandReport({
@@ -62,17 +59,10 @@ export function createCommandListener(deps: CommandListenerDeps) {
     });
   }
 
-  function remember(commandId: string, outcome: CommandOutcome | undefined): void {
-    seen.set(commandId, outcome);
-    if (seen.size <= MAX_REMEMBERED) return;
-    const oldest = seen.keys().next().value;
-    if (oldest !== undefined) seen.delete(oldest);
-  }
-
   function onCommand(command: CommandMessage): void {
     if (seen.has(command.commandId)) {
       report(command, { kind: "received" });
-      const outcome = seen.get(command.commandId);
+      const outcome = seen.outcome(command.commandId);
       if (outcome !== undefined) report(command, { kind: "outcome", outcome });
       return;
     }
@@ -80,7 +70,7 @@ export function createCommandListener(deps: CommandListenerDeps) {
     // Another epoch is another connection: whoever asked may not know yet that it asked for the past.
     if (session === undefined || session.epoch !== command.epoch || session.version !== command.version)
       return report(command, { kind: "notHere" });
-    remember(command.commandId, undefined);
+    seen.add(command.commandId);
     report(command, { kind: "received" });
 
     const payload = openPayload(command, deps.secretsKey);
@@ -90,10 +80,10 @@ export function createCommandListener(deps: CommandListenerDeps) {
       payload: payload ?? "{}",
       secretPaths: command.secretPaths ?? [],
       callTimeoutMs: command.callTimeoutMs,
-      deadlineAtMs: command.deadlineAtMs,
+      deadlineAtMs: command.validForMs === undefined ? command.deadlineAtMs : Date.now() + command.validForMs,
       onSent: (sentAtMs) => report(command, { kind: "sent", sentAtMs }),
       onOutcome: (outcome) => {
-        remember(command.commandId, outcome);
+        seen.ended(command.commandId, outcome);
         report(command, { kind: "outcome", outcome });
       },
     };

@@ -173,11 +173,22 @@ test("nothing is sent to a rejected station", () => {
   expect(states()).toEqual(["a not_connected"]);
 });
 
-test("what was triggered is remembered for this connection", () => {
-  const { call, outgoing, session } = scene({ registration: "pending" });
+test("what the station agreed to send is remembered for this connection, for a while", () => {
+  const { call, answer, pass, outgoing, session } = scene({ registration: "pending" });
   call("a", "TriggerMessage", { requestedMessage: "StatusNotification" });
+  expect(outgoing.askedFor(session, "StatusNotification")).toBe(false);
+  answer('[3,"a",{"status":"Accepted"}]');
   expect(outgoing.askedFor(session, "StatusNotification")).toBe(true);
   expect(outgoing.askedFor(session, "MeterValues")).toBe(false);
+  pass(10 * 60_000);
+  expect(outgoing.askedFor(session, "StatusNotification")).toBe(false);
+});
+
+test("what the station refused to send was not asked for", () => {
+  const { call, answer, outgoing, session } = scene({ registration: "pending" });
+  call("a", "TriggerMessage", { requestedMessage: "StatusNotification" });
+  answer('[3,"a",{"status":"Rejected"}]');
+  expect(outgoing.askedFor(session, "StatusNotification")).toBe(false);
 });
 
 test("only 2.1 says CALLRESULTERROR to a result that breaks its schema", () => {

@@ -1,19 +1,16 @@
 // Our CALLs: per connection a queue behind the one that is open (2.x Part 4 §4.1.1, J16 §4.1.1 "Synchronicity"). Each
 // ends in exactly one outcome, which is reported at once to whoever asked and written into the lane for good.
 
-import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
-import { CALL_ERROR_CODE } from "@dynamo-csms/proto/call-error";
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
-import { encodeCall, type Frame } from "@dynamo-csms/proto/ocpp-frame";
+import { encodeCall } from "@dynamo-csms/proto/ocpp-frame";
 import { FLAG_OUTBOUND } from "@dynamo-csms/proto/stream-entry";
 import type { Logger } from "pino";
 import type { LaneWriter } from "../inbound/lane-writer.ts";
-import { maskPaths, maskSettings, TELLS_SETTINGS } from "../inbound/mask-secrets.ts";
-import { rawPayload } from "../inbound/raw-payload.ts";
+import { maskPaths } from "../inbound/mask-secrets.ts";
 import { askedForBy, whyNotSend } from "../inbound/registration-gate.ts";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { Session } from "../sockets/session.ts";
-import { outcomeOfBrokenResult, outcomeOfCallError, outcomeOfResult, type CallTimes } from "./command-outcome.ts";
+import { type AnswerFrame, readAnswer } from "./read-answer.ts";
 
 /** One CALL for a station. */
 export interface OutgoingCall {
@@ -56,12 +53,14 @@ const realClock: Clock = {
 /** More than a person or a job has reason to send at a time; beyond it calls are refused, unsent. */
 const MAX_QUEUED = 64;
 
-type AnswerFrame = Extract<Frame, { kind: "callResult" | "callError" | "callResultError" }>;
+/** How long a station may take for all of a message that it agreed to send: a report comes in many parts. */
+const ASKED_FOR_MS = 10 * 60_000;
 
 interface Line {
   queue: { call: OutgoingCall; expiry: { cancel(): void } }[];
   open: { call: OutgoingCall; sentAtMs: number; timer: { cancel(): void } } | undefined;
-  askedFor: Set<string>;
+  /** What the station agreed to send → until when it may, by the clock. */
+  askedFor: Map<string, number>;
 }
 
 export type OutgoingCalls = ReturnType<typeof createOutgoingCalls>;
@@ -104,8 +103,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
     if (!session.send(encodeCall(call.commandId, call.action, call.payload)))
       return neverSent(session, call, "the connection is gone");
 
-    const askedFor = askedForBy(call.action, JSON.parse(call.payload));
-    if (askedFor !== undefined) line.askedFor.add(askedFor);
     line.open = { call, sentAtMs, timer: clock.after(call.callTimeoutMs, () => timeOut(session, line, call)) };
     openCalls += 1;
     metrics.callsInFlight.inc({ direction: "out" });
@@ -139,7 +136,7 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
   return {
     /** From now on calls can be sent to it. */
     sessionOpened(session: Session): void {
-      lines.set(session, { queue: [], open: undefined, askedFor: new Set() });
+      lines.set(session, { queue: [], open: undefined, askedFor: new Map() });
     },
 
     /** The connection is gone: what was sent is `unknown` (perhaps done), what was not is `not_connected`. */
@@ -194,15 +191,20 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
       const answeredAtMs = clock.nowMs();
       const seq = session.nextSeq();
       const sentAtMs = close(line, call, frame.kind);
-      const { outcome, stored } = readAnswer(session, call, frame, text, bytes, { sentAtMs, answeredAtMs });
+      const times = { sentAtMs, answeredAtMs };
+      const { outcome, stored } = readAnswer({ session, action: call.action, frame, text, bytes, times }, metrics);
       lane.append(session.prefix, 0, seq, answeredAtMs, stored, undefined, ignoreStored);
+      // Only what the station accepted does it owe us; its answer comes before what it sends.
+      const askedFor = outcome.state === "accepted" ? askedForBy(call.action, JSON.parse(call.payload)) : undefined;
+      if (askedFor !== undefined) line.askedFor.set(askedFor, answeredAtMs + ASKED_FOR_MS);
       conclude(session, call, outcome);
       next(session, line);
       return true;
     },
 
-    /** Whether we asked this connection for the message (TriggerMessage and the like). */
-    askedFor: (session: Session, action: string): boolean => lines.get(session)?.askedFor.has(action) ?? false,
+    /** Whether we asked this connection for the message (TriggerMessage and the like), not long ago, and it agreed. */
+    askedFor: (session: Session, action: string): boolean =>
+      (lines.get(session)?.askedFor.get(action) ?? 0) > clock.nowMs(),
 
     /** Sends nothing more, and waits for the open calls' answers, up to the deadline. */
     async settleAll(deadlineMs: number): Promise<void> {
@@ -223,30 +225,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
       });
     },
   };
-
-  function readAnswer(
-    session: Session,
-    call: OutgoingCall,
-    frame: AnswerFrame,
-    text: string,
-    bytes: Uint8Array,
-    times: CallTimes,
-  ): { outcome: CommandOutcome; stored: Uint8Array } {
-    if (frame.kind !== "callResult") return { outcome: outcomeOfCallError(frame, times), stored: bytes };
-    const masked = TELLS_SETTINGS.has(call.action) ? maskSettings(frame.payload) : undefined;
-    const response = masked === undefined ? rawPayload(text, "callResult", frame.payload) : JSON.stringify(masked);
-    const stored = masked === undefined ? bytes : Buffer.from(JSON.stringify([3, frame.messageId, masked]), "utf8");
-    const refusal = validatePayload(session.version, call.action, "response", frame.payload);
-    if (refusal === undefined) return { outcome: outcomeOfResult(frame.payload, response, times), stored };
-    metrics.validationFailures.inc({ action: call.action, version: session.version });
-    if (session.version === "2.1") {
-      const code = CALL_ERROR_CODE[refusal.refusal]["2.1"];
-      session.send(
-        `[5,${JSON.stringify(frame.messageId)},"${code}",${JSON.stringify(refusal.description.slice(0, 255))},{}]`,
-      );
-    }
-    return { outcome: outcomeOfBrokenResult(session.version, refusal, response, times), stored };
-  }
 }
 
 /** The message log's copy of a frame: nobody waits for it; the outcome event behind it is what counts. */

@@ -9,6 +9,7 @@ export const CLOSE_CODES = {
   1007: "the text is not UTF-8",
   1008: "policy: access revoked, or too many broken frames",
   1009: "frame over the configured limit",
+  1011: "a fault of ours while handling this connection",
   1012: "this node restarts: reconnect, another node answers",
   1013: "overload, or nothing can be stored now: reconnect later, keep your queue",
 } as const;
@@ -22,6 +23,7 @@ export type CloseReason =
   | "bad-frame"
   | "too-large"
   | "policy"
+  | "fault"
   | "restart"
   | "overload"
   | "station"
@@ -35,6 +37,7 @@ const OUR_REASONS: Record<CloseCode, CloseReason> = {
   1007: "bad-frame",
   1008: "policy",
   1009: "too-large",
+  1011: "fault",
   1012: "restart",
   1013: "overload",
 };

@@ -3,7 +3,8 @@ import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { ok, type Result } from "@dynamo-csms/proto/result";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
-import type { Takeover } from "../ownership/station-ownership.ts";
+import type { StationOwnership, Takeover } from "../ownership/station-ownership.ts";
+import type { TakeoverAftermath } from "../ownership/takeover-aftermath.ts";
 import type { Admitted, UpgradeClaim } from "./admission.ts";
 import { closeLabels, type CloseCode } from "./close-codes.ts";
 import type { Refusal } from "./refusals.ts";
@@ -21,10 +22,8 @@ export interface ConnectionLifeDeps {
   admit(claim: UpgradeClaim): Promise<Result<Admitted, Refusal>>;
   /** False: nothing can be stored now, so nobody new is let in. */
   storageReady(): boolean;
-  ownership: {
-    take(identity: StationIdentity): Promise<Takeover>;
-    tellFormer(identity: StationIdentity, takeover: Takeover): Promise<void>;
-  };
+  ownership: Pick<StationOwnership, "newAttempt" | "take">;
+  aftermath: TakeoverAftermath;
   /** Gives up the ownership of an ended connection. Never rejects. */
   ownershipEnded(identity: StationIdentity, epoch: number): Promise<void>;
   sessions: SessionRegistry;
@@ -53,22 +52,28 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
     async enter(claim: UpgradeClaim, stillWanted: () => boolean): Promise<Result<Entrant, Refusal>> {
       const refuse = (reason: Refusal["reason"]): Result<Entrant, Refusal> => ({ ok: false, error: { reason } });
       if (!deps.storageReady()) return refuse("storage-away");
-      const admitted = await deps.admit(claim);
-      if (!admitted.ok) return admitted;
-      if (!stillWanted()) return refuse("hung-up");
-      const { identity } = admitted.value;
-      try {
-        const takeover = await deps.ownership.take(identity);
-        return ok({ ...admitted.value, takeover, remoteAddress: claim.remoteAddress });
-      } catch (error) {
-        log.warn({ station: identity, error: (error as Error).message }, "ownership could not be taken");
-        return refuse("storage-away");
+      // A record that was changed between the check and the takeover: the claim is judged once more, by the new one.
+      for (let round = 1; round <= 2; round++) {
+        const admitted = await deps.admit(claim);
+        if (!admitted.ok) return admitted;
+        if (!stillWanted()) return refuse("hung-up");
+        const { identity, record } = admitted.value;
+        const attempt = deps.ownership.newAttempt();
+        try {
+          const takeover = await deps.ownership.take(identity, record.rev, attempt);
+          if (takeover !== undefined) return ok({ ...admitted.value, takeover, remoteAddress: claim.remoteAddress });
+        } catch (error) {
+          log.warn({ station: identity, error: (error as Error).message }, "ownership could not be taken");
+          void deps.aftermath.uncertain(identity, attempt);
+          break;
+        }
       }
+      return refuse("storage-away");
     },
 
     /** The station hung up between the check and the upgrade. */
     abandon(entrant: Entrant): void {
-      void deps.ownershipEnded(entrant.identity, entrant.takeover.epoch);
+      void deps.aftermath.abandoned(entrant.identity, entrant.takeover);
     },
 
     /** The socket is there: the session begins, and the one that it replaces ends. The session may be closed already when this returns. */
@@ -90,10 +95,7 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       // Opened later than its successor: both were on their way at the same time.
       if (!newest) session.close(1000, "superseded by a newer connection");
       if (takeover.former.node !== "") metrics.takeovers.inc({ former: replacedHere ? "this-node" : "other-node" });
-      deps.ownership.tellFormer(identity, takeover).catch((error: Error) => {
-        // The former node finds out by itself when it asserts its ownership again.
-        session.log.warn({ formerNode: takeover.former.node, error: error.message }, "former owner not told");
-      });
+      void deps.aftermath.tellFormer(identity, takeover);
       return session;
     },
 
@@ -113,5 +115,3 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
     },
   };
 }
-
-export type ConnectionLife = ReturnType<typeof createConnectionLife>;

@@ -1,6 +1,7 @@
 // The only file that knows uWebSockets.js. Its rules, each of which crashes the process or corrupts data when broken:
 // take everything out of `req` before the first await; never touch `res` after `onAborted`; a message's buffer is gone
 // when the handler returns; a WebSocket throws on any use after its close event, which `end` brings about at once.
+// Long for that reason: whatever touches an object of the library stays here, and what does not is in its own file.
 
 import type { Result } from "@dynamo-csms/proto/result";
 import type { Logger } from "pino";
@@ -35,7 +36,7 @@ export interface SocketServerDeps {
   };
   /** `bytes` is the receiver's to keep. */
   receiveFrame(session: Session, bytes: Uint8Array, isBinary: boolean): void;
-  metrics: Pick<GatewayMetrics, "handshakeRejected" | "handshakeDuration">;
+  metrics: Pick<GatewayMetrics, "handshakeRejected" | "handshakeDuration" | "faults">;
   log: Logger;
 }
 
@@ -95,25 +96,40 @@ export async function startSocketServer(deps: SocketServerDeps) {
       connection.opened(ws);
       if (connection.entrant === undefined) return connection.close(1002, "no subprotocol in common");
       wheel.add(connection);
-      connection.session = life.open(connection.entrant, connection);
-      // Superseded while it was being opened: its close event came before there was a session to end.
-      if (!connection.session.open) endSession(connection, connection.closedByUs ?? 1006, "");
+      const { entrant } = connection;
+      guarded("open", connection, () => {
+        connection.session = life.open(entrant, connection);
+        // Superseded while it was being opened: its close event came before there was a session to end.
+        if (!connection.session.open) endSession(connection, connection.closedByUs ?? 1006, "");
+      });
     },
     message(ws, message, isBinary) {
-      const { session } = ws.getUserData().connection;
+      const { connection } = ws.getUserData();
+      const { session } = connection;
       if (session === undefined || !session.open) return;
       const bytes = Buffer.allocUnsafe(message.byteLength);
       bytes.set(new Uint8Array(message));
-      deps.receiveFrame(session, bytes, isBinary);
+      guarded("message", connection, () => deps.receiveFrame(session, bytes, isBinary));
     },
     close(ws, code, message) {
       const { connection } = ws.getUserData();
       open.delete(ws);
       connection.closed();
       wheel.remove(connection);
-      endSession(connection, code, Buffer.from(message).toString("utf8"));
+      guarded("close", connection, () => endSession(connection, code, Buffer.from(message).toString("utf8")));
     },
   };
+
+  /** An exception that leaves a callback of the library ends the process, and with it every other station's connection. */
+  function guarded(callback: "open" | "message" | "close", connection: Connection, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      metrics.faults.inc({ where: callback });
+      (connection.session?.log ?? log).error({ error, callback }, "fault while handling a connection");
+      connection.close(1011, "internal error");
+    }
+  }
 
   function endSession(connection: Connection, code: number, text: string): void {
     const { session } = connection;

@@ -53,6 +53,13 @@ test("a registered station is found in Redis, without the control plane, even wh
   expect(lookups).toEqual([]);
 });
 
+test.each(['{"v":2}', "not JSON"])("a record that this build cannot read (%s) is waited for", async (text) => {
+  const { find, held, lookups } = scene({ kind: "unknown" });
+  held.set(stationRecord(CS001), text);
+  expect(await find()).toEqual({ kind: "away", what: "control-plane" });
+  expect(lookups).toEqual([]);
+});
+
 test("whoever asks while a lookup is under way shares it", async () => {
   const { find, lookups, release } = scene({ kind: "found", record: RECORD });
   const answers = [find(), find(), find()];

@@ -47,7 +47,7 @@ export function createStationDirectory(
       deps.log.warn({ error: (error as Error).message }, "station record could not be read");
       return { kind: "away", what: "storage" };
     }
-    if (record !== null) return { kind: "found", record: decodeStationRecord(record) };
+    if (record !== null) return readRecord(identity, record, deps);
     if (unknown !== null) return { kind: "unknown" };
 
     const underWay = lookups.get(identity);
@@ -57,6 +57,16 @@ export function createStationDirectory(
     lookups.set(identity, lookup);
     return lookup;
   };
+}
+
+function readRecord(identity: StationIdentity, text: string, deps: DirectoryDeps): DirectoryAnswer {
+  try {
+    return { kind: "found", record: decodeStationRecord(text) };
+  } catch (error) {
+    // Written by a newer release: the station waits until this gateway is upgraded too.
+    deps.log.error({ station: identity, error: (error as Error).message }, "station record cannot be read");
+    return { kind: "away", what: "control-plane" };
+  }
 }
 
 async function askControlPlane(identity: StationIdentity, deps: DirectoryDeps): Promise<DirectoryAnswer> {

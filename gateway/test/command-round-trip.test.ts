@@ -87,6 +87,17 @@ test("a command is received, sent and answered, each reported at once and for go
   expect(frames[3]?.text).toBe(`[3, "${commandId}", {"status":"RebootRequired"}]`);
 });
 
+test("what is left of its time counts from receipt, whatever the sender's clock says", async () => {
+  const behind = await scene();
+  await behind.publish({ deadlineAtMs: Date.now() - 3_600_000, validForMs: 30_000 });
+  await until("the station has it", () => behind.received.length === 1);
+  const ahead = await scene();
+  await ahead.publish({ deadlineAtMs: Date.now() + 3_600_000, validForMs: 0 });
+  await until("it is over", () => ahead.outcome() !== undefined);
+  expect(ahead.outcome()).toMatchObject({ state: "not_connected" });
+  expect(ahead.received).toEqual([]);
+});
+
 test("published twice it is sent once; asked again afterwards, its outcome is told again", async () => {
   const { ws, received, publish, kinds, outcome, commandId } = await scene();
   await publish();

@@ -76,6 +76,26 @@ test("a question that gets no answer in time is unavailable, and the silent stre
   await until("answered on a new stream", async () => (await client.decide(call("b"), 200)).kind === "result");
 });
 
+test("to a control plane that does not read, no more is written than the connection takes", async () => {
+  const large = (messageId: string): StationCall => ({
+    ...call(messageId),
+    payload: JSON.stringify("x".repeat(100_000)),
+  });
+  void client.decide(call("first"), NEVER_MS);
+  await asked(1);
+  server.stopReading();
+  const decisions = Array.from({ length: 200 }, (_, n) => client.decide(large(String(n)), 2_000));
+  // The stream is alive: something comes the other way.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  server.answer(0, result("{}"));
+  for (const decision of await Promise.all(decisions)) expect(decision.kind).toBe("unavailable");
+  server.script(() => result("{}"));
+  server.read();
+  expect((await client.decide(call("last"), NEVER_MS)).kind).toBe("result");
+  // What was given up before it could be written is not asked any more.
+  expect(server.questions.length).toBeLessThan(100);
+});
+
 test("a refusal keeps its meaning; one that this build does not know is an internal one", async () => {
   server.script((request) => ({
     $case: "refusal",

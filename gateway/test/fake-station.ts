@@ -18,7 +18,7 @@ export interface Connection {
   ws: WebSocket;
   /** Resolves when the connection is closed. */
   closed: Promise<{ code: number; reason: string }>;
-  /** Sends a CALL and gives back the frame that answers it. */
+  /** Sends a CALL and gives back the frame that answers it. Rejects when the connection ends before. */
   call(messageId: string, action: string, payload: object): Promise<unknown[]>;
 }
 
@@ -41,11 +41,12 @@ export async function connectStation(
     ws,
     closed,
     call(messageId, action, payload) {
-      const answered = new Promise<unknown[]>((resolve) => {
+      const answered = new Promise<unknown[]>((resolve, reject) => {
         ws.on("message", (data: Buffer) => {
           const frame = JSON.parse(data.toString()) as unknown[];
           if (frame[1] === messageId) resolve(frame);
         });
+        void closed.then(({ code }) => reject(new Error(`closed with ${code} before ${messageId} was answered`)));
       });
       ws.send(JSON.stringify([2, messageId, action, payload]));
       return answered;

@@ -162,7 +162,7 @@ test("before its registration a station may boot, and nothing else; after it, on
   expect((await known.call("a", "Heartbeat", {}))[0]).toBe(3);
 });
 
-test("transaction data against its schema is stored, flagged and answered; a status against its schema is refused", async () => {
+test("transaction data against its schema is stored, flagged and answered; a status against its schema is refused, and kept with its refusal", async () => {
   const { call, station } = await connected("1.6");
   const meterValues = { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [] }] };
   expect(await call("a", "MeterValues", meterValues)).toEqual([3, "a", {}]);
@@ -178,11 +178,45 @@ test("transaction data against its schema is stored, flagged and answered; a sta
   ).toBe(3);
   expect((await call("c", "MeterValues", { connectorId: 1 }))[0]).toBe(4);
   expect((await call("d", "StatusNotification", { connectorId: 1, errorCode: "NoError", status: "Fine" }))[0]).toBe(4);
-  const frames = (await world.stored(station.identity)).filter(({ kind }) => kind === "inbound");
-  expect(frames.map(({ text, flagged }) => [(JSON.parse(text) as string[])[1], flagged])).toEqual([
-    ["a", true],
-    ["b", true],
+  expect((await call("e", "NoSuchAction", {})).slice(0, 3)).toEqual([4, "e", "NotImplemented"]);
+  const inbound = async () => (await world.stored(station.identity)).filter(({ kind }) => kind === "inbound");
+  await until("the last is in the lane", async () => (await inbound()).length === 5);
+  expect(
+    (await inbound()).map(({ text, flagged, answer }) => [
+      (JSON.parse(text) as string[])[1],
+      flagged,
+      answer === undefined ? undefined : (JSON.parse(answer) as unknown[]).slice(0, 2),
+    ]),
+  ).toEqual([
+    ["a", true, undefined],
+    ["b", true, [3, "b"]],
+    ["c", true, [4, "c"]],
+    ["d", true, [4, "d"]],
+    ["e", false, [4, "e"]],
   ]);
+});
+
+test("flagged data without end is all stored, and fills no log", async () => {
+  const { call, closed, station, ws } = await connected("1.6");
+  const meterValues = { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [] }] };
+  for (let n = 0; n < 15; n++) expect(await call(`m${n}`, "MeterValues", meterValues)).toEqual([3, `m${n}`, {}]);
+  ws.close(1001);
+  await closed;
+  const lines = () => gateway.log.filter((line) => line["station"] === station.identity).map(({ msg }) => msg);
+  await until("its last line", () => lines().includes("station disconnected"));
+  expect(lines().filter((msg) => msg.startsWith("transaction data against its schema"))).toHaveLength(5);
+  const flagged = (await world.stored(station.identity)).filter((frame) => frame.flagged);
+  expect(flagged).toHaveLength(15);
+});
+
+test("refused CALLs without end are all answered, and no more of them kept than help", async () => {
+  const { call, station, beat } = await connected("1.6");
+  for (let n = 0; n < 30; n++) expect((await call(`r${n}`, "NoSuchAction", {}))[0]).toBe(4);
+  await beat();
+  const refused = (await world.stored(station.identity)).filter(({ answer }) => answer?.startsWith("[4,"));
+  expect(refused.map(({ text }) => (JSON.parse(text) as string[])[1])).toEqual(
+    Array.from({ length: 20 }, (_, n) => `r${n}`),
+  );
 });
 
 test("2.1: a SEND is stored and never answered, valid or not", async () => {
@@ -216,9 +250,12 @@ test("frames are stored as they came, blanks, numbers and all; a password among 
       },
     ],
   });
+  // Refused ones are kept too, and may name a setting anywhere.
+  expect((await call("c", "NoSuchAction", { settings: [{ key: "AuthorizationKey", value: "hunter2" }] }))[0]).toBe(4);
   await beat();
   const texts = (await world.stored(station.identity)).map(({ text }) => text);
   expect(texts).toContain(odd);
+  expect(texts.join()).toContain("AuthorizationKey");
   expect(texts.join()).toContain("BasicAuthPassword");
   expect(texts.join()).not.toContain("hunter2");
 });

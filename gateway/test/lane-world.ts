@@ -1,3 +1,4 @@
+import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { framePrefix, decodeEntry, type LaneFrame } from "@dynamo-csms/proto/stream-entry";
 import { lane as laneKey, laneLease, LANES } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
@@ -7,7 +8,6 @@ import type { AckDurability } from "../inbound/lane-durability.ts";
 import type { LaneLimits } from "../inbound/lane-limits.ts";
 import { createLaneWriter, type LaneWriter } from "../inbound/lane-writer.ts";
 import { createMetrics } from "../metrics.ts";
-import { connectRedis } from "../redis-connection.ts";
 
 /** A lane writer on a Redis, and the ledger of a station: which of its frames were told to be stored, and which refused. */
 export interface LaneWorld {
@@ -19,6 +19,10 @@ export interface LaneWorld {
   refused: number[];
   /** Every lane that this writer ever had, in order. */
   laneIds: string[];
+  /** Lets this much time pass for the writer, at once. */
+  pass(ms: number): void;
+  /** How often the writer said that it may have been taken for dead. */
+  takenForDead(): number;
   /** Stops the writer and deletes what it made. @param redis the server itself, where the writer goes through a proxy */
   close(redis: Redis): Promise<void>;
 }
@@ -30,13 +34,17 @@ export async function startLaneWorld(
   options: { durability?: AckDurability; limits?: Partial<LaneLimits> } = {},
 ): Promise<LaneWorld> {
   const log = pino({ level: "silent" });
+  let takenForDead = 0;
+  let passedMs = 0;
   const nodeId = `test-${process.pid}-${++worlds}`;
   const lane = createLaneWriter({
     nodeId,
     connect: () => connectRedis({ kind: "single", url: redisUrl }, "lane", { connectionName: nodeId, log }),
     durability: options.durability ?? "redis",
+    nowMs: () => performance.now() + passedMs,
     metrics: createMetrics({ version: "test", nodeId }),
     log,
+    onTakenForDead: () => (takenForDead += 1),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const prefix = framePrefix("1.6", 1, "cs-ledger" as StationIdentity);
@@ -62,9 +70,11 @@ export async function startLaneWorld(
       );
     },
     sent: () => seq,
+    pass: (ms) => void (passedMs += ms),
     stored,
     refused,
     laneIds,
+    takenForDead: () => takenForDead,
     async close(redis) {
       lane.close();
       for (const laneId of laneIds)

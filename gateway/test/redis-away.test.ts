@@ -58,10 +58,18 @@ test("without Redis the node lives and keeps its stations, lets nobody in, and a
   await until("all of it is in a lane", async () =>
     (await world.stored(leaving.identity)).some(({ text }) => text.includes('"closed"')),
   );
-  expect((await world.stored(connected.identity)).map(({ kind, seq }) => [kind, seq])).toEqual([
-    ["event", 1],
+  const whatOf = ({ kind, text }: { kind: string; text: string }) =>
+    kind === "event" ? (JSON.parse(text) as { event: string }).event : kind;
+  await until("what stayed connected is told", async () => (await world.stored(connected.identity)).length === 3);
+  const kept = await world.stored(connected.identity);
+  // The lane began anew: whoever read it may have taken the node for dead.
+  expect(kept.map((frame) => [whatOf(frame), frame.seq])).toEqual([
+    ["opened", 1],
     ["inbound", 2],
+    ["stillOpen", 3],
   ]);
+  expect(new Set(kept.map(({ epoch }) => epoch))).toEqual(new Set([Number(owner.epoch)]));
+  expect((await world.stored(leaving.identity)).map(whatOf)).toEqual(["opened", "closed"]);
   staying.ws.terminate();
 });
 

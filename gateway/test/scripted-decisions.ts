@@ -3,6 +3,7 @@ import {
   type DecideRequest,
   type DecideResponse,
 } from "@dynamo-csms/proto/generated/station_decisions";
+import { freePort } from "@dynamo-csms/local/ports";
 import { Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
 
 type Stream = ServerDuplexStream<DecideRequest, DecideResponse>;
@@ -15,6 +16,9 @@ export interface ScriptedDecisions {
   answer(requestId: number, answer: NonNullable<DecideResponse["answer"]>): void;
   /** Answers every question from now on by itself; undefined leaves it open. */
   script(decide: ((request: DecideRequest) => DecideResponse["answer"] | undefined) | undefined): void;
+  /** Takes nothing more off the streams that are open, until `read`. */
+  stopReading(): void;
+  read(): void;
   /** Breaks the streams; the server stays. */
   cutStreams(): void;
   stop(): void;
@@ -25,7 +29,8 @@ export async function startScriptedDecisions(): Promise<ScriptedDecisions> {
   const questions: DecideRequest[] = [];
   const streams = new Set<Stream>();
   let server: Server;
-  let port = 0;
+  // Below the ports of outgoing connections: it must be free again after each absence.
+  const port = await freePort();
   let decide: ((request: DecideRequest) => DecideResponse["answer"] | undefined) | undefined;
 
   const write = (requestId: number, answer: NonNullable<DecideResponse["answer"]>) => {
@@ -39,6 +44,12 @@ export async function startScriptedDecisions(): Promise<ScriptedDecisions> {
     answer: write,
     script(next) {
       decide = next;
+    },
+    stopReading() {
+      for (const stream of streams) stream.pause();
+    },
+    read() {
+      for (const stream of streams) stream.resume();
     },
     cutStreams() {
       // What a handler of this library does to end a stream with a status of its own.
@@ -65,7 +76,7 @@ export async function startScriptedDecisions(): Promise<ScriptedDecisions> {
           });
         },
       });
-      port = await new Promise<number>((resolve, reject) =>
+      await new Promise<number>((resolve, reject) =>
         server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
           error ? reject(error) : resolve(bound),
         ),

@@ -112,7 +112,10 @@ export async function startWorld(redisUrl = process.env["TEST_REDIS_URL"]): Prom
       }
       return frames.filter((frame) => frame.identity === identity);
     },
-    owner: (identity) => redis.hgetall(stationOwner(identity)),
+    async owner(identity) {
+      const [node, epoch] = await redis.hmget(stationOwner(identity), "node", "epoch");
+      return { ...(node && { node }), ...(epoch && { epoch }) };
+    },
     async close() {
       for (const gateway of gateways) gateway.signal("SIGKILL");
       await Promise.all(gateways.map(({ ended }) => ended));
@@ -134,7 +137,7 @@ export async function startWorld(redisUrl = process.env["TEST_REDIS_URL"]): Prom
 
 /** Waits until the condition holds. Gives up with its name; the limit is for a test that would never end otherwise. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + 20_000;
+  const giveUpAtMs = performance.now() + 50_000;
   while (!(await holds())) {
     if (performance.now() > giveUpAtMs) throw new Error(`never came true: ${what}`);
     await sleep(20);

@@ -64,7 +64,9 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
     ensureSecrets(join(folder, "secrets")),
   ]);
   const ports = Object.fromEntries(
-    await Promise.all(["api", "decisions", "gateway1", "gateway2"].map(async (name) => [name, await freePort()] as const)),
+    await Promise.all(
+      ["api", "decisions", "gateway1", "gateway2"].map(async (name) => [name, await freePort()] as const),
+    ),
   ) as Record<"api" | "decisions" | "gateway1" | "gateway2", number>;
   const apiUrl = `http://localhost:${ports.api}`;
   const ocppUrls: [string, string] = [`ws://localhost:${ports.gateway1}`, `ws://localhost:${ports.gateway2}`];
@@ -103,7 +105,9 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
       env: { ...shared, ...more },
     });
   const runToEnd = async (name: string, file: string, args: string[]): Promise<string> => {
-    await (await run(name, file, args)).ended;
+    await (
+      await run(name, file, args)
+    ).ended;
     return readFileSync(logFile(name), "utf8");
   };
 
@@ -143,7 +147,17 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
     log: (name) => lastLines(logFile(name), { count: 2_000 }),
     async generateStations(count, version) {
       const file = join(folder, `stations-${version}-${count}.csv`);
-      const args = ["charge-points", "generate", "--count", String(count), "--ocpp", version, "--accepted", "--out", file];
+      const args = [
+        "charge-points",
+        "generate",
+        "--count",
+        String(count),
+        "--ocpp",
+        version,
+        "--accepted",
+        "--out",
+        file,
+      ];
       const output = await runToEnd("generate", CLI, args);
       if (!existsSync(file)) throw new Error(`no stations were generated:\n${output}`);
       const [heading, ...rows] = readFileSync(file, "utf8").trim().split("\n");

@@ -2,7 +2,11 @@
  * Waits for a stated condition, asking every 50 ms. The deadline is a bound for a broken system, not an expectation.
  * @throws when the condition throws, or does not come true within 60 s (or `deadlineMs`), naming it.
  */
-export async function eventually<T>(what: string, holds: () => T | Promise<T>, deadlineMs = 60_000): Promise<NonNullable<T>> {
+export async function eventually<T>(
+  what: string,
+  holds: () => T | Promise<T>,
+  deadlineMs = 60_000,
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     const value = await holds();

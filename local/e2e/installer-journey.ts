@@ -40,11 +40,21 @@ export async function assignInstaller(cluster: Cluster, projectId: string, insta
 /** An installer who is signed up, verified, assigned to a new project and logged in. */
 export async function readyInstaller(cluster: Cluster, email: string): Promise<{ token: string; projectId: string }> {
   const installer = `${cluster.apiUrl}/api/v1/installer`;
-  const account = { email, password: "your-secure-password", full_name: "Alex Technician", phone: "+447700900123", company: "Acme EV Installations" };
+  const account = {
+    email,
+    password: "your-secure-password",
+    full_name: "Alex Technician",
+    phone: "+447700900123",
+    company: "Acme EV Installations",
+  };
   const signup = await rest("POST", `${installer}/signup`, undefined, account);
   const token = new URL(await linkTo(cluster, email, "verify-email")).searchParams.get("token");
   await rest("POST", `${installer}/verify-email`, undefined, { token });
-  const projectId = await createProject(cluster, { name: "Riverside", site_address: "Unit 12, London", charge_points_expected: 1 });
+  const projectId = await createProject(cluster, {
+    name: "Riverside",
+    site_address: "Unit 12, London",
+    charge_points_expected: 1,
+  });
   await assignInstaller(cluster, projectId, String(signup.body["installer_id"]));
   const login = await rest("POST", `${installer}/login`, undefined, { email, password: account.password });
   if (login.status !== 200) throw new Error(`login: ${login.status} ${JSON.stringify(login.body)}`);

@@ -42,7 +42,11 @@ export function openEvidence(cluster: Cluster): Evidence {
  * Compares a station's ledger with the message log: every acknowledged CALL is there exactly once (heartbeats are
  * coalesced and not logged). Returns what is wrong, empty when nothing is.
  */
-export async function missingOrDoubled(evidence: Evidence, identity: string, station: LedgerStation): Promise<string[]> {
+export async function missingOrDoubled(
+  evidence: Evidence,
+  identity: string,
+  station: LedgerStation,
+): Promise<string[]> {
   const rows = await evidence.sql<{ message_id: string; n: number }>(
     `select l.message_id, count(*)::int as n from message_log l join stations s on s.id = l.station_id
       where s.charge_point_id = $1 and l.direction = 0 group by 1`,
@@ -54,6 +58,8 @@ export async function missingOrDoubled(evidence: Evidence, identity: string, sta
     .flatMap((entry) => {
       const times = stored.get(entry.messageId) ?? 0;
       // A CALL that was sent again after a lost answer was received as often as it was sent; its effect is judged elsewhere.
-      return times >= 1 && times <= entry.sent ? [] : [`${entry.action} ${entry.messageId}: stored ${times} times, sent ${entry.sent}`];
+      return times >= 1 && times <= entry.sent
+        ? []
+        : [`${entry.action} ${entry.messageId}: stored ${times} times, sent ${entry.sent}`];
     });
 }

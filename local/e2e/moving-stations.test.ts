@@ -30,7 +30,8 @@ afterAll(async () => {
   await cluster?.close();
 });
 
-const connectedAgain = () => eventually("every station is connected", () => stations.every(({ station }) => station.connected));
+const connectedAgain = () =>
+  eventually("every station is connected", () => stations.every(({ station }) => station.connected));
 
 /** Sends a command and returns its id, whatever became of it by then. */
 async function send(identity: string): Promise<string> {
@@ -65,7 +66,14 @@ function expectDeliveredOnce(rows: CommandRow[]): void {
   const wrong = rows.filter(({ id, state, charge_point_id }) => {
     const station = stations.find((one) => one.identity === charge_point_id)?.station;
     const times = station?.commands.filter((command) => command.messageId === id).length ?? 0;
-    const allowed = state === "accepted" ? [1] : state === "not_connected" ? [0] : ["unknown", "timeout"].includes(state) ? [0, 1] : [];
+    const allowed =
+      state === "accepted"
+        ? [1]
+        : state === "not_connected"
+          ? [0]
+          : ["unknown", "timeout"].includes(state)
+            ? [0, 1]
+            : [];
     return !allowed.includes(times);
   });
   expect(wrong).toEqual([]);

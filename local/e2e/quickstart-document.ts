@@ -82,7 +82,8 @@ export class AnswerComparison {
   /** Every difference, as a sentence with the field's place; none: the answer is the document's. Further fields are allowed. */
   differences(printed: unknown, real: unknown, place = ""): string[] {
     if (Array.isArray(printed)) {
-      if (!Array.isArray(real) || real.length !== printed.length) return [`${place}: want ${printed.length} entries, got ${JSON.stringify(real)}`];
+      if (!Array.isArray(real) || real.length !== printed.length)
+        return [`${place}: want ${printed.length} entries, got ${JSON.stringify(real)}`];
       return printed.flatMap((entry, index) => this.differences(entry, real[index], `${place}/${index}`));
     }
     if (typeof printed === "object" && printed !== null) {

@@ -51,10 +51,17 @@ test("every command of the quickstart, in order, gives the answer that is printe
 
   expect(steps).toHaveLength(6);
   const signup = run(0);
-  const early = await rest("POST", `${cluster.apiUrl}/api/v1/installer/login`, undefined, requestOf(steps[1]?.curl ?? "").body);
+  const early = await rest(
+    "POST",
+    `${cluster.apiUrl}/api/v1/installer/login`,
+    undefined,
+    requestOf(steps[1]?.curl ?? "").body,
+  );
   expect(early).toMatchObject({ status: 403, body: { code: "email_not_verified" } });
   const link = await linkTo(cluster, "alex@acme-ev-installs.com", "verify-email");
-  await rest("POST", `${cluster.apiUrl}/api/v1/installer/verify-email`, undefined, { token: new URL(link).searchParams.get("token") });
+  await rest("POST", `${cluster.apiUrl}/api/v1/installer/verify-email`, undefined, {
+    token: new URL(link).searchParams.get("token"),
+  });
   token = String(run(1)["access_token"]);
 
   const projectId = await createProject(cluster, PROJECT);
@@ -74,11 +81,21 @@ test("every command of the quickstart, in order, gives the answer that is printe
     },
   });
   station.connect();
-  expect(await station.call("BootNotification", bootPayload("2.0.1"))).toMatchObject({ answer: { status: "Accepted" } });
-  await station.call("StatusNotification", { timestamp: new Date().toISOString(), connectorStatus: "Available", evseId: 1, connectorId: 1 });
+  expect(await station.call("BootNotification", bootPayload("2.0.1"))).toMatchObject({
+    answer: { status: "Accepted" },
+  });
+  await station.call("StatusNotification", {
+    timestamp: new Date().toISOString(),
+    connectorStatus: "Available",
+    evseId: 1,
+    connectorId: 1,
+  });
   await station.call("Heartbeat");
   const unitUrl = `${cluster.apiUrl}/api/v1/installer/charge-points/${identity}`;
-  await eventually("the platform has seen the heartbeat", async () => (await rest("GET", unitUrl, token)).body["last_heartbeat_at"]);
+  await eventually(
+    "the platform has seen the heartbeat",
+    async () => (await rest("GET", unitUrl, token)).body["last_heartbeat_at"],
+  );
 
   run(4);
   const commissioning = await eventually("the commissioning ends", async () => {
@@ -99,7 +116,9 @@ async function checkCertificate(url: string): Promise<void> {
   expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
   expect((await fetch(url.split("?")[0] as string)).status).toBe(401);
   if (spawnSync("pdfsig", ["-v"]).error) {
-    console.warn("SKIPPED: pdfsig is not installed (Debian: poppler-utils), so the certificate's signature was not judged by it");
+    console.warn(
+      "SKIPPED: pdfsig is not installed (Debian: poppler-utils), so the certificate's signature was not judged by it",
+    );
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), "dynamo-csms-pdf-"));
@@ -123,7 +142,9 @@ async function checkCertificate(url: string): Promise<void> {
 async function checkMails(addresses: string[]): Promise<void> {
   for (const address of addresses) {
     const mails = await eventually(`${address} has the certificate`, async () => {
-      const withPdf = (await mailsTo(cluster, address)).filter((mail) => mail.attachments.some((file) => file.content_type === "application/pdf"));
+      const withPdf = (await mailsTo(cluster, address)).filter((mail) =>
+        mail.attachments.some((file) => file.content_type === "application/pdf"),
+      );
       return withPdf.length > 0 ? withPdf : undefined;
     });
     expect(mails).toHaveLength(1);

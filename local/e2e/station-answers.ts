@@ -28,7 +28,12 @@ export function bootPayload(version: "1.6" | "2.0.1" | "2.1"): Payload {
 }
 
 /** Sends what a TriggerMessage asked for: the meter's register, a heartbeat, a boot. */
-export function obeyTrigger(station: LedgerStation, version: "1.6" | "2.0.1" | "2.1", trigger: Payload, energyWh: number): void {
+export function obeyTrigger(
+  station: LedgerStation,
+  version: "1.6" | "2.0.1" | "2.1",
+  trigger: Payload,
+  energyWh: number,
+): void {
   const timestamp = new Date().toISOString();
   const measurand = "Energy.Active.Import.Register";
   if (trigger["requestedMessage"] === "Heartbeat") void station.call("Heartbeat");
@@ -37,7 +42,13 @@ export function obeyTrigger(station: LedgerStation, version: "1.6" | "2.0.1" | "
   void station.call(
     "MeterValues",
     version === "1.6"
-      ? { connectorId: trigger["connectorId"] ?? 1, meterValue: [{ timestamp, sampledValue: [{ value: String(energyWh), measurand, unit: "Wh" }] }] }
-      : { evseId: (trigger["evse"] as Payload | undefined)?.["id"] ?? 1, meterValue: [{ timestamp, sampledValue: [{ value: energyWh, measurand }] }] },
+      ? {
+          connectorId: trigger["connectorId"] ?? 1,
+          meterValue: [{ timestamp, sampledValue: [{ value: String(energyWh), measurand, unit: "Wh" }] }],
+        }
+      : {
+          evseId: (trigger["evse"] as Payload | undefined)?.["id"] ?? 1,
+          meterValue: [{ timestamp, sampledValue: [{ value: energyWh, measurand }] }],
+        },
   );
 }

@@ -6,7 +6,9 @@ import type { JsonSchema, PayloadKind, SchemaSet } from "./json-schema.ts";
  */
 export function payloadTypes(set: SchemaSet): string {
   const classes = [...set.definitions].map(([name, schema]) => declaration(`${name}${set.suffix}`, schema, set));
-  const messages = set.messages.map(({ action, kind, schema }) => declaration(messageType(action, kind, set), schema, set));
+  const messages = set.messages.map(({ action, kind, schema }) =>
+    declaration(messageType(action, kind, set), schema, set),
+  );
   return [
     `// OCPP ${set.version} payloads. Written by generate.ts from the published schemas; not kept in the repository.`,
     ...classes,
@@ -44,7 +46,9 @@ function typeText(schema: JsonSchema, set: SchemaSet, indent: string): string {
       return "number";
     case "array":
       if (!schema.items) throw new Error("an array without items");
-      return schema.items.enum ? `(${typeText(schema.items, set, indent)})[]` : `${typeText(schema.items, set, indent)}[]`;
+      return schema.items.enum
+        ? `(${typeText(schema.items, set, indent)})[]`
+        : `${typeText(schema.items, set, indent)}[]`;
     case "object":
       return objectText(schema, set, indent);
     default:

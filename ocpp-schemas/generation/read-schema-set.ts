@@ -45,7 +45,8 @@ function shareDefinitions(message: PublishedMessage, shared: Map<string, JsonSch
     const schema = rewriteSchema(published);
     const existing = shared.get(name);
     if (!existing) shared.set(name, schema);
-    else if (canonical(existing) !== canonical(schema)) throw new Error(`${message.$id}: another ${name} than in other messages`);
+    else if (canonical(existing) !== canonical(schema))
+      throw new Error(`${message.$id}: another ${name} than in other messages`);
   }
 }
 

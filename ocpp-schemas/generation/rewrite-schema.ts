@@ -4,7 +4,18 @@ type Published = Record<string, unknown>;
 
 /** Says nothing about what is valid; the published texts are long and are not ours to pass on. */
 const ANNOTATIONS = new Set(["$schema", "$id", "comment", "description", "javaType", "default", "definitions"]);
-const COPIED = new Set(["type", "required", "minItems", "maxItems", "enum", "maxLength", "format", "minimum", "maximum", "multipleOf"]);
+const COPIED = new Set([
+  "type",
+  "required",
+  "minItems",
+  "maxItems",
+  "enum",
+  "maxLength",
+  "format",
+  "minimum",
+  "maximum",
+  "multipleOf",
+]);
 
 /**
  * A published schema as ajv's strict mode takes it: annotations gone, every constraint kept.

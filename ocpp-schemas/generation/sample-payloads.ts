@@ -21,7 +21,9 @@ export function samplePayload(schema: JsonSchema, definitions: Definitions, ever
       return Object.fromEntries(names.map(([name, property]) => [name, samplePayload(property, definitions, every)]));
     }
     case "array":
-      return Array.from({ length: Math.max(1, at.minItems ?? 1) }, () => samplePayload(at.items ?? {}, definitions, every));
+      return Array.from({ length: Math.max(1, at.minItems ?? 1) }, () =>
+        samplePayload(at.items ?? {}, definitions, every),
+      );
     case "integer":
     case "number":
       return at.minimum ?? at.maximum ?? (at.type === "integer" ? 0 : 0.3);
@@ -63,10 +65,13 @@ function* mistakes(schema: JsonSchema, definitions: Definitions, path: string[])
   }
   if (at.type === "integer") yield { constraint: "fraction", path, broken: put(1.5), refusal: "wrong-type" };
   if (at.enum) yield { constraint: "enum", path, broken: put("Nonsense"), refusal: "out-of-range" };
-  if (at.maxLength !== undefined) yield { constraint: "maxLength", path, broken: put("é".repeat(at.maxLength + 1)), refusal: "out-of-range" };
+  if (at.maxLength !== undefined)
+    yield { constraint: "maxLength", path, broken: put("é".repeat(at.maxLength + 1)), refusal: "out-of-range" };
   if (at.format) yield { constraint: "format", path, broken: put("31 January"), refusal: "out-of-range" };
-  if (at.minimum !== undefined) yield { constraint: "minimum", path, broken: put(at.minimum - 1), refusal: "out-of-range" };
-  if (at.maximum !== undefined) yield { constraint: "maximum", path, broken: put(at.maximum + 1), refusal: "out-of-range" };
+  if (at.minimum !== undefined)
+    yield { constraint: "minimum", path, broken: put(at.minimum - 1), refusal: "out-of-range" };
+  if (at.maximum !== undefined)
+    yield { constraint: "maximum", path, broken: put(at.maximum + 1), refusal: "out-of-range" };
   if (at.multipleOf !== undefined) yield { constraint: "multipleOf", path, broken: put(0.35), refusal: "out-of-range" };
   if (at.minItems) yield { constraint: "minItems", path, broken: put([]), refusal: "wrong-cardinality" };
   if (at.maxItems !== undefined) {
@@ -79,14 +84,22 @@ function* mistakes(schema: JsonSchema, definitions: Definitions, path: string[])
 
 function* objectMistakes(at: JsonSchema, definitions: Definitions, path: string[]): Generator<Mistake> {
   for (const name of at.required ?? []) {
-    const without = (value: unknown) => Object.fromEntries(Object.entries(value as object).filter(([key]) => key !== name));
+    const without = (value: unknown) =>
+      Object.fromEntries(Object.entries(value as object).filter(([key]) => key !== name));
     yield { constraint: "required", path, broken: without, refusal: "wrong-cardinality", last: name };
   }
   if (at.additionalProperties === false) {
     const withMore = (value: unknown) => ({ ...(value as object), nonsense: 1 });
-    yield { constraint: "additionalProperties", path, broken: withMore, refusal: "malformed-payload", last: "nonsense" };
+    yield {
+      constraint: "additionalProperties",
+      path,
+      broken: withMore,
+      refusal: "malformed-payload",
+      last: "nonsense",
+    };
   }
-  for (const [name, property] of Object.entries(at.properties ?? {})) yield* mistakes(property, definitions, [...path, name]);
+  for (const [name, property] of Object.entries(at.properties ?? {}))
+    yield* mistakes(property, definitions, [...path, name]);
 }
 
 function resolve(schema: JsonSchema, definitions: Definitions): JsonSchema {
@@ -96,7 +109,8 @@ function resolve(schema: JsonSchema, definitions: Definitions): JsonSchema {
 function replaced(value: unknown, path: string[], broken: (value: unknown) => unknown): unknown {
   const [step, ...rest] = path;
   if (step === undefined) return broken(value);
-  if (Array.isArray(value)) return value.map((item: unknown, index) => (String(index) === step ? replaced(item, rest, broken) : item));
+  if (Array.isArray(value))
+    return value.map((item: unknown, index) => (String(index) === step ? replaced(item, rest, broken) : item));
   const object = value as Record<string, unknown>;
   return { ...object, [step]: replaced(object[step], rest, broken) };
 }

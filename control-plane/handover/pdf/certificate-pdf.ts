@@ -50,11 +50,9 @@ export async function makeCertificatePdf(certificate: Certificate): Promise<Buff
   drawQrCode(doc, certificate.verifyUrl, page.right - qrSizePt, page.top, qrSizePt);
   page.text("Handover certificate", { sizePt: 22, bold: true }, { widthPt: page.width - qrSizePt - 20 });
   page.text(project.name, { sizePt: 14, bold: true }, { widthPt: page.width - qrSizePt - 20 });
-  page.text(
-    `Scan the code to verify this certificate, or open ${certificate.verifyUrl}`,
-    { sizePt: 8, color: "#57606a" },
-    { widthPt: page.width - qrSizePt - 20 },
-  );
+  const small = { sizePt: 8, color: "#57606a" };
+  page.text("Scan the code to verify this certificate, or open", small, { widthPt: page.width - qrSizePt - 20 });
+  page.unbroken(certificate.verifyUrl, small, page.width - qrSizePt - 20);
   page.moveTo(page.top + qrSizePt + 14);
 
   page.facts([
@@ -74,9 +72,11 @@ export async function makeCertificatePdf(certificate: Certificate): Promise<Buff
     page.text(certificate.handoverNotes, { sizePt: 10 }, { followDirection: true });
   }
 
-  page.heading("Charge points");
   for (const [index, unit] of units.entries()) {
-    writeUnit(page, index + 1, unit);
+    const heading = `${index + 1}. ${productName(unit)}`;
+    page.block(index === 0 ? "Charge points" : undefined, heading, { sizePt: 11, bold: true }, () =>
+      writeUnit(page, unit),
+    );
     // A project may have hundreds of units: other requests get their turn in between.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -87,9 +87,7 @@ export async function makeCertificatePdf(certificate: Certificate): Promise<Buff
   return bytes;
 }
 
-function writeUnit(page: PageWriter, number: number, unit: UnitFact): void {
-  page.keepTogether(150);
-  page.text(`${number}. ${unit.vendor} ${unit.model}`, { sizePt: 11, bold: true });
+function writeUnit(page: PageWriter, unit: UnitFact): void {
   page.facts([
     ["Serial number", unit.serialNumber],
     ["Charge point", unit.chargePointId],
@@ -114,6 +112,14 @@ function writeUnit(page: PageWriter, number: number, unit: UnitFact): void {
       valueOf(check),
     ]),
   );
+}
+
+/** Vendor and model; the vendor once where the model begins with its name, as many are written. */
+export function productName({ vendor, model }: Pick<UnitFact, "vendor" | "model">): string {
+  const [name, whole] = [vendor.trim(), model.trim()];
+  const begins = whole.toLowerCase().startsWith(name.toLowerCase());
+  const next = whole.slice(name.length);
+  return begins && !/^[\p{L}\p{N}]/u.test(next) ? whole : `${name} ${whole}`;
 }
 
 const firmwareOf = (unit: UnitFact) =>

@@ -11,6 +11,9 @@ export interface TextPlacement {
   followDirection?: boolean;
 }
 
+/** The smallest size that a line is made to fit with; below, it would not be read. */
+const LEAST_SIZE_PT = 4;
+
 /** Writes blocks from top to bottom over as many pages as it takes. All measures in points. */
 export class PageWriter {
   readonly top: number;
@@ -21,6 +24,10 @@ export class PageWriter {
   readonly #doc: PDFKit.PDFDocument;
   readonly #type: Typesetter;
   #y: number;
+  /** Counts the height and draws nothing. */
+  #measuring = false;
+  /** What a block that goes on on another page says again there, in this order. */
+  readonly #repeated: (() => void)[] = [];
 
   constructor(doc: PDFKit.PDFDocument, fonts: FontChain) {
     this.#doc = doc;
@@ -41,23 +48,44 @@ export class PageWriter {
     this.#y = Math.max(this.#y, y);
   }
 
-  /** Begins a new page when less than this is left of the current one. */
-  keepTogether(heightPt: number): void {
-    if (this.#y + heightPt > this.#bottom) this.#newPage();
+  /**
+   * Writes a block under a heading of its own, on one page: a new one when the block would not fit on the current one. A
+   * block that is longer than a page goes on over several, each with the heading, and with the heading of its table.
+   * @param section heading of the section that begins with this block, and stays with it
+   */
+  block(section: string | undefined, heading: string, style: TextStyle, write: () => void): void {
+    const begin = () => {
+      if (section !== undefined) this.heading(section);
+      this.text(heading, style);
+    };
+    const height = this.#heightOf(() => {
+      begin();
+      write();
+    });
+    this.#keepTogether(Math.min(height, this.#bottom - this.top));
+    begin();
+    this.#repeating(() => this.text(`${heading} (continued)`, style), write);
   }
 
   text(text: string, style: TextStyle, placement: TextPlacement = {}): void {
     const width = placement.widthPt ?? this.width;
     for (const line of this.#type.breakLines(text, style, width)) {
-      this.keepTogether(this.#type.lineHeightPt(style));
-      this.#type.drawLine(line, style, this.left, this.#y, placement.followDirection === true ? width : undefined);
+      this.#keepTogether(this.#type.lineHeightPt(style));
+      this.#drawLine(line, style, this.left, placement.followDirection === true ? width : undefined);
       this.#y += this.#type.lineHeightPt(style);
     }
   }
 
+  /** A text that must not be broken (a link to be copied by hand): set smaller where it would be wider than `widthPt`. */
+  unbroken(text: string, style: TextStyle, widthPt: number): void {
+    let sizePt = style.sizePt;
+    while (sizePt > LEAST_SIZE_PT && this.#type.widthOf(text, { ...style, sizePt }) > widthPt) sizePt -= 0.25;
+    this.text(text, { ...style, sizePt }, { widthPt });
+  }
+
   heading(text: string): void {
     this.#y += 12;
-    this.keepTogether(80);
+    this.#keepTogether(80);
     this.text(text, { sizePt: 13, bold: true });
     this.#y += 2;
   }
@@ -74,29 +102,37 @@ export class PageWriter {
     const style: TextStyle = { sizePt: 9.5, bold: true, color: "#9a6700" };
     for (const line of this.#type.breakLines(text, style, this.width - 12)) {
       const height = this.#type.lineHeightPt(style);
-      this.keepTogether(height);
-      this.#doc.rect(this.left, this.#y, 3, height).fill("#9a6700");
-      this.#type.drawLine(line, style, this.left + 12, this.#y);
+      this.#keepTogether(height);
+      if (!this.#measuring) this.#doc.rect(this.left, this.#y, 3, height).fill("#9a6700");
+      this.#drawLine(line, style, this.left + 12);
       this.#y += height;
     }
     this.#y += 4;
   }
 
   table(headings: readonly string[], shares: readonly number[], rows: readonly (readonly string[])[]): void {
-    this.#row(
-      headings,
-      shares,
-      headings.map(() => ({ ...LABEL, bold: true })),
-    );
-    for (const row of rows) {
-      this.#doc.moveTo(this.left, this.#y).lineTo(this.right, this.#y).lineWidth(0.5).stroke(RULE);
-      this.#y += 1;
+    const headingRow = () =>
       this.#row(
-        row,
+        headings,
         shares,
-        row.map(() => BODY),
+        headings.map(() => ({ ...LABEL, bold: true })),
       );
-    }
+    // Never a heading at the foot of a page, and its rows on the next.
+    this.#keepTogether(2 * this.#type.lineHeightPt(BODY) + 1);
+    headingRow();
+    this.#repeating(headingRow, () => {
+      for (const row of rows) {
+        this.#keepTogether(this.#type.lineHeightPt(BODY) + 1);
+        if (!this.#measuring)
+          this.#doc.moveTo(this.left, this.#y).lineTo(this.right, this.#y).lineWidth(0.5).stroke(RULE);
+        this.#y += 1;
+        this.#row(
+          row,
+          shares,
+          row.map(() => BODY),
+        );
+      }
+    });
     this.#y += 14;
   }
 
@@ -119,20 +155,47 @@ export class PageWriter {
     const lineCount = Math.max(...columns.map((lines) => lines.length));
     const height = this.#type.lineHeightPt(BODY);
     for (let number = 0; number < lineCount; number++) {
-      this.keepTogether(height);
+      this.#keepTogether(height);
       let x = this.left;
       for (const [index, lines] of columns.entries()) {
         const line: Line | undefined = lines[number];
-        if (line !== undefined) this.#type.drawLine(line, styles[index] ?? BODY, x, this.#y);
+        if (line !== undefined) this.#drawLine(line, styles[index] ?? BODY, x);
         x += (shares[index] ?? 0) * this.width;
       }
       this.#y += height;
     }
   }
 
-  #newPage(): void {
+  #drawLine(line: Line, style: TextStyle, x: number, alignWidthPt?: number): void {
+    if (!this.#measuring) this.#type.drawLine(line, style, x, this.#y, alignWidthPt);
+  }
+
+  /** How high something is when no page ends in it. */
+  #heightOf(write: () => void): number {
+    const before = this.#y;
+    this.#measuring = true;
+    try {
+      write();
+      return this.#y - before;
+    } finally {
+      this.#measuring = false;
+      this.#y = before;
+    }
+  }
+
+  /** Says `repeat` again on each page that begins while `write` writes. */
+  #repeating(repeat: () => void, write: () => void): void {
+    this.#repeated.push(repeat);
+    write();
+    this.#repeated.pop();
+  }
+
+  /** Begins a new page when less than this is left of the current one. */
+  #keepTogether(heightPt: number): void {
+    if (this.#measuring || this.#y + heightPt <= this.#bottom) return;
     this.#doc.addPage();
     this.#doc.page.margins.bottom = 0;
     this.#y = this.top;
+    for (const repeat of this.#repeated) repeat();
   }
 }

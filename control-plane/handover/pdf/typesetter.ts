@@ -63,6 +63,11 @@ export class Typesetter {
     return lines;
   }
 
+  /** The width of a text on one line. */
+  widthOf(text: string, style: TextStyle): number {
+    return this.#widthOf(analyseParagraph(text), 0, text.length, style);
+  }
+
   /** Draws one line with its top left corner at x, y. @param alignWidthPt lines of right-to-left paragraphs end at x + this. */
   drawLine(line: Line, style: TextStyle, x: number, y: number, alignWidthPt?: number): void {
     const baseline = y + style.sizePt * 1.1;

@@ -60,3 +60,7 @@ test("lines break between words, after dashes, and between Han characters, never
   expect(pieces("田中さくら。").length).toBeGreaterThan(1);
   expect(pieces("")).toEqual([]);
 });
+
+test("an override cannot show a text reversed", () => {
+  expect(analyseParagraph("SN-\u202elive\u202c-7").text).toBe("SN-live-7");
+});

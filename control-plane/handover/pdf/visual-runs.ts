@@ -24,7 +24,12 @@ export interface Paragraph {
   mirrored: Map<number, string>;
 }
 
-export function analyseParagraph(text: string): Paragraph {
+/** Embeddings, overrides and isolates: with them a text could be shown reversed, on a document that is signed. */
+const EXPLICIT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/gu;
+
+/** The paragraph as it is set: scripts keep their own direction, controls that would turn it round are left out. */
+export function analyseParagraph(given: string): Paragraph {
+  const text = given.replace(EXPLICIT_DIRECTION, "");
   const embedding = bidi.getEmbeddingLevels(text, "auto");
   return {
     text,

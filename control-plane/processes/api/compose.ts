@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { MikroORM } from "@mikro-orm/postgresql";
@@ -34,7 +36,6 @@ import { apiKeyRoutes } from "../../organizations/api-key-routes.ts";
 import { assignmentRoutes } from "../../projects/assignment-routes.ts";
 import { installerProjectRoutes } from "../../projects/installer-project-routes.ts";
 import { operatorProjectRoutes } from "../../projects/operator-project-routes.ts";
-import type { RedisConnection } from "../../redis-connection.ts";
 import { installerChargePointRoutes } from "../../stations/installer-charge-point-routes.ts";
 import { registerChargePointRoute } from "../../stations/register-charge-point-route.ts";
 import { operatorChargePointRoutes } from "../../stations/operator-charge-point-routes.ts";
@@ -91,7 +92,7 @@ export async function composeApi(
     ...mailedLinkRoutes(accounts),
     ...installerProjectRoutes({ orm }),
     registerChargePointRoute({ ...registrations, publicOcppUrl }),
-    ...installerChargePointRoutes({ ...registrations, redis, publicOcppUrl }),
+    ...installerChargePointRoutes({ ...registrations, wakeUps, redis, publicOcppUrl }),
     ...commissioningRoutes({
       pool,
       resolveOwner: ownerOf,
@@ -102,7 +103,7 @@ export async function composeApi(
     ...handoverRoutes({ pool, secretsKey, wakeUps, pdfSigner: config.pdfSigner, publicApiUrl }),
     ...operatorProjectRoutes({ orm }),
     ...assignmentRoutes({ orm, secretsKey, wakeUps }),
-    ...operatorChargePointRoutes({ orm, redis, publicOcppUrl }),
+    ...operatorChargePointRoutes({ ...registrations, wakeUps, redis, publicOcppUrl }),
     ...messageLogRoutes({ orm }),
     ...commandRoutes({ pool, sender, validator }),
     ...webhookRoutes({ pool, secretsKey, wakeUps, targetRules: config.webhookTargets }),
@@ -110,7 +111,7 @@ export async function composeApi(
     jwksRoute(keys),
     ...docsRoutes(() => openApi),
   ];
-  const openApi = buildOpenApi({ routes, publicApiUrl, version: "1.0.0", webhooks: webhookDocs() });
+  const openApi = buildOpenApi({ routes, publicApiUrl, version: packageVersion(), webhooks: webhookDocs() });
   const server = createHttpServer({
     routes,
     sql,
@@ -136,4 +137,11 @@ export async function composeApi(
       await wakeUps.close();
     },
   };
+}
+
+/** This package's own version; the file lies beside the sources, and above what is compiled of them. */
+function packageVersion(): string {
+  const require = createRequire(import.meta.url);
+  const { version } = require("@dynamo-csms/control-plane/package.json") as { version: string };
+  return version;
 }

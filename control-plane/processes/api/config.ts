@@ -1,4 +1,4 @@
-import type { Environment } from "@dynamo-csms/proto/environment";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
 import type { Peppers } from "@dynamo-csms/proto/station-password";
 import { type CommissioningSettings, readCommissioningSettings } from "../../commissioning/commissioning-settings.ts";
 import { ConfigReader, type SharedConfig } from "../../config-reader.ts";

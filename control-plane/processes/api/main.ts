@@ -1,17 +1,19 @@
 // The api process: REST for installers and operators. Several may run behind one address.
 import { readFileSync } from "node:fs";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
+import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openOrm, openPool } from "../../database.ts";
-import { createInternalServer } from "../../health.ts";
-import { createLogger } from "../../logger.ts";
-import { connectRedis } from "../../redis-connection.ts";
-import { createShutdown, stopOnSignals } from "../../shutdown.ts";
 import { composeApi } from "./compose.ts";
 import { readConfig } from "./config.ts";
 import { ENTITIES } from "./entities.ts";
 
-const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const config = configure("api", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
 const log = createLogger(config.logLevel, "api");
+endOnFault(log);
 // Half of the connections for domain code, half for the rest: neither can starve the other.
 const half = Math.ceil(config.postgresConnections / 2);
 const orm = await openOrm(config.databaseUrl, ENTITIES, half);
@@ -23,7 +25,7 @@ collectDefaultMetrics({ register: registry });
 const api = await composeApi(config, { orm, pool, redis, subscriber }, registry, log);
 
 // Redis is not among the checks: without it accounts, projects and registrations still work, and commands say why they do not.
-const internal = await createInternalServer({
+const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
   checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
@@ -35,7 +37,7 @@ await api.start();
 stopOnSignals(
   createShutdown(
     [
-      { name: "readiness", run: () => internal.markNotReady() },
+      { name: "readiness", run: () => internal.markStopping() },
       { name: "http", run: () => api.server.close() },
       { name: "commands and wake-ups", run: () => api.stop() },
       { name: "redis", run: () => [redis, subscriber].forEach((connection) => connection.disconnect()) },
@@ -45,6 +47,7 @@ stopOnSignals(
     config.shutdownDeadlineMs,
     log,
   ),
+  log,
 );
 internal.markReady();
 log.info({ port, internalPort: internal.port }, "ready");

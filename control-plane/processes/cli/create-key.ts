@@ -1,4 +1,4 @@
-import type { Environment } from "@dynamo-csms/proto/environment";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { ConfigReader } from "../../config-reader.ts";
 import { openOrm, sqlOf } from "../../database.ts";
 import { SCOPES, type Scope } from "../../http/route.ts";

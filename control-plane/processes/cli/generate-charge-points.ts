@@ -1,18 +1,17 @@
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
-import type { Environment } from "@dynamo-csms/proto/environment";
 import { isOcppVersion, OCPP_VERSIONS, type OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
 import type pg from "pg";
 import { ConfigReader } from "../../config-reader.ts";
-import { inTransaction, openPool, sqlOn } from "../../database.ts";
+import { inTransaction, sqlOn } from "../../database.ts";
 import { newId } from "../../ids.ts";
-import { createLogger } from "../../logger.ts";
-import { connectionReady, connectRedis } from "../../redis-connection.ts";
 import { newProvisioningPassword, verifierOf } from "../../stations/provisioning-password.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { CliMistake, required } from "./cli-mistake.ts";
 import { findOrganization } from "./organization.ts";
+import { withServers } from "./with-servers.ts";
 
 interface Flags {
   count?: string | undefined;
@@ -53,11 +52,7 @@ export async function generateChargePoints(
     peppers: read.peppers(),
     heartbeatIntervalSeconds: read.integer("HEARTBEAT_INTERVAL_SECONDS", 300, 1, 86_400),
   });
-  const log = createLogger("warn", "cli");
-  const pool = openPool(config.databaseUrl, 4, "dynamo cli");
-  const redis = connectRedis(config.redis, "commands", { connectionName: "cli", log });
-  try {
-    await connectionReady(redis);
+  await withServers(config, async ({ pool, redis }) => {
     const orgId = await findOrganization(sqlOn(pool), flags.org);
     const registry = { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds, limit: BATCH };
     const csv = createWriteStream(out, { mode: 0o600 });
@@ -82,10 +77,7 @@ export async function generateChargePoints(
     csv.end();
     await finished(csv);
     console.error(`${count} charge points registered, credentials in ${out}`);
-  } finally {
-    redis.disconnect();
-    await pool.end();
-  }
+  });
 }
 
 interface Kind {

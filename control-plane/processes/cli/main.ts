@@ -1,10 +1,13 @@
 // The command line: what an administrator does without the REST API. Results go to stdout, the rest to stderr.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { BadConfiguration, describeMistakes } from "@dynamo-csms/proto/process/bad-configuration";
 import { bootstrap } from "./bootstrap.ts";
 import { CliMistake } from "./cli-mistake.ts";
 import { createKey } from "./create-key.ts";
 import { generateChargePoints } from "./generate-charge-points.ts";
+import { addIdToken, listTokens } from "./id-tokens.ts";
+import { rebuildStationRegistry } from "./rebuild-registry.ts";
 
 const USAGE = `Usage:
   cli bootstrap --name NAME --contact-email ADDRESS
@@ -15,7 +18,13 @@ const USAGE = `Usage:
   cli charge-points generate --count N --ocpp 1.6|2.0.1|2.1 --out FILE [--accepted] [--org ORG_ID] [--project PROJECT_ID]
       Registers N charge points and writes "charge_point_id,password" lines to FILE.
       With --accepted their registration is accepted already, as if they had booted before.
-The organisation may be left out while there is only one.`;
+  cli id-tokens add --token TOKEN [--org ORG_ID] [--status Accepted|Blocked|Expired|Invalid] [--expires-at TIME] [--group TOKEN]
+      Adds an RFID card or other token that charge points may authorize with, or changes it, and prints it.
+  cli id-tokens list [--org ORG_ID]
+      Prints the tokens, one JSON object per line.
+  cli registry rebuild
+      Writes all stations into the gateways' registry again, after Redis lost its data, and prints {"stations"}.
+The organisation may be left out while there is only one. docs/cli.md has an example of each.`;
 
 const options = {
   name: { type: "string" },
@@ -24,6 +33,9 @@ const options = {
   project: { type: "string" },
   scopes: { type: "string" },
   "expires-at": { type: "string" },
+  token: { type: "string" },
+  status: { type: "string" },
+  group: { type: "string" },
   count: { type: "string" },
   ocpp: { type: "string" },
   out: { type: "string" },
@@ -38,6 +50,9 @@ const COMMANDS: Record<
   bootstrap,
   "api-keys create": createKey,
   "charge-points generate": generateChargePoints,
+  "id-tokens add": addIdToken,
+  "id-tokens list": listTokens,
+  "registry rebuild": rebuildStationRegistry,
 };
 
 export type CliFlags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
@@ -52,9 +67,10 @@ try {
     await command(values, process.env, (path) => readFileSync(path, "utf8"));
   }
 } catch (fault) {
-  // What the caller can put right is said in one line; a fault of ours with its stack.
+  // What the caller can put right is said in a line; a fault of ours with its stack.
   const isMistake =
     fault instanceof CliMistake || (fault as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
-  console.error(isMistake ? (fault as Error).message : fault);
+  if (fault instanceof BadConfiguration) process.stderr.write(describeMistakes("cli", fault.mistakes));
+  else console.error(isMistake ? (fault as Error).message : fault);
   process.exitCode = isMistake ? 2 : 1;
 }

@@ -1,19 +1,21 @@
 // The decisions process: what gateways cannot answer by themselves, over gRPC. Several may run.
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
+import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool } from "../../database.ts";
 import { BoundedWork } from "../../decisions/bounded-work.ts";
 import { createDecisionsMetrics } from "../../decisions/decisions-metrics.ts";
 import { createDecisionsServer } from "../../decisions/decisions-server.ts";
-import { createInternalServer } from "../../health.ts";
-import { createLogger } from "../../logger.ts";
-import { connectionReady, connectRedis } from "../../redis-connection.ts";
-import { createShutdown, stopOnSignals } from "../../shutdown.ts";
 import { readConfig } from "./config.ts";
 
-const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const config = configure("decisions", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
 const log = createLogger(config.logLevel, "decisions");
+endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo decisions");
 const redis = connectRedis(config.redis, "commands", { connectionName: "decisions", log });
 
@@ -33,7 +35,7 @@ const server = createDecisionsServer({
 });
 
 // Redis is not among the checks: without it decisions are made all the same, and the outbox writes the registry later.
-const internal = await createInternalServer({
+const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
   checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
@@ -46,7 +48,7 @@ const port = await server.listen(`${config.host}:${config.port}`);
 stopOnSignals(
   createShutdown(
     [
-      { name: "readiness", run: () => internal.markNotReady() },
+      { name: "readiness", run: () => internal.markStopping() },
       { name: "decisions", run: () => server.stop() },
       { name: "redis", run: () => redis.disconnect() },
       { name: "postgres", run: () => pool.end() },
@@ -55,6 +57,7 @@ stopOnSignals(
     config.shutdownDeadlineMs,
     log,
   ),
+  log,
 );
 internal.markReady();
 log.info({ port, internalPort: internal.port }, "ready");

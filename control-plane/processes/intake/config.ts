@@ -1,4 +1,4 @@
-import type { Environment } from "@dynamo-csms/proto/environment";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { ConfigReader, type SharedConfig } from "../../config-reader.ts";
 
 export interface IntakeConfig extends SharedConfig {

@@ -3,22 +3,26 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
+import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { connectionReady, connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
+import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool, sqlOn } from "../../database.ts";
-import { createInternalServer } from "../../health.ts";
 import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
-import { createLogger } from "../../logger.ts";
-import { connectionReady, connectRedis, redisAnswers } from "../../redis-connection.ts";
-import { createShutdown, stopOnSignals } from "../../shutdown.ts";
 import { createMeterShapes } from "../../transactions/record-meter-values.ts";
 import { readConfig } from "./config.ts";
 
-const config = readConfig(process.env, {
-  readFile: (path) => readFileSync(path, "utf8"),
-  holder: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
-});
+const config = configure("intake", () =>
+  readConfig(process.env, {
+    readFile: (path) => readFileSync(path, "utf8"),
+    holder: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
+  }),
+);
 const log = createLogger(config.logLevel, "intake");
+endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo intake");
 // Apart from the batches' pool: a batch that waited for a second connection of its own pool could wait for ever.
 const shapesPool = openPool(config.databaseUrl, 2, "dynamo intake shapes");
@@ -42,7 +46,7 @@ lanes = createLaneSupervisor({
 });
 const supervisor = lanes;
 
-const internal = await createInternalServer({
+const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
   checks: {
@@ -56,7 +60,7 @@ const internal = await createInternalServer({
 stopOnSignals(
   createShutdown(
     [
-      { name: "readiness", run: () => internal.markNotReady() },
+      { name: "readiness", run: () => internal.markStopping() },
       // The batches in hand are committed, and the lanes are free for others.
       { name: "lanes", run: () => supervisor.stop() },
       { name: "redis", run: () => redis.disconnect() },
@@ -66,6 +70,7 @@ stopOnSignals(
     config.shutdownDeadlineMs,
     log,
   ),
+  log,
 );
 
 // A Redis that is away is not waited for here: /readyz says so, and the supervisor goes on trying.

@@ -1,4 +1,4 @@
-import type { Environment } from "@dynamo-csms/proto/environment";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { type CommissioningSettings, readCommissioningSettings } from "../../commissioning/commissioning-settings.ts";
 import { ConfigReader, type SharedConfig } from "../../config-reader.ts";
 import { parseMailFrom, type Sender } from "../../mail/mail-address.ts";

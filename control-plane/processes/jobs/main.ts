@@ -1,6 +1,11 @@
 // The jobs process: commissioning, webhooks, mail and the periodic sweeps. Postgres holds the work, BullMQ wakes it. Several may run.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
+import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
+import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -11,19 +16,15 @@ import { createCommandSender } from "../../commands/send-command.ts";
 import { endOverdueCommands } from "../../commands/sweep-deadlines.ts";
 import { createCommissioningWork } from "../../commissioning/commissioning-work.ts";
 import { openPool, sqlOn } from "../../database.ts";
-import { createInternalServer } from "../../health.ts";
 import { forgetExpiredRows } from "../../http/forget-expired-rows.ts";
 import { createJobMetrics } from "../../jobs/job-metrics.ts";
 import { createJobRunner } from "../../jobs/job-runner.ts";
 import { createPeriodicSweeps } from "../../jobs/periodic-sweeps.ts";
 import { createWakeUps } from "../../jobs/wake-ups.ts";
-import { createLogger } from "../../logger.ts";
 import { createMailMetrics } from "../../mail/mail-metrics.ts";
 import { createMailWork } from "../../mail/send-mail.ts";
 import { openSmtp } from "../../mail/smtp-transport.ts";
-import { connectRedis, redisAnswers } from "../../redis-connection.ts";
 import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
-import { createShutdown, stopOnSignals } from "../../shutdown.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { tellDueDisconnects } from "../../stations/tell-disconnects.ts";
 import { createDeliveryWork } from "../../webhooks/deliver-event.ts";
@@ -38,9 +39,10 @@ const BATCH = 200;
 const MINUTE_MS = 60_000;
 const CATCH_UP_MS = 15_000;
 
-const config = readConfig(process.env, (path) => readFileSync(path, "utf8"));
+const config = configure("jobs", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
 const { secretsKey } = config;
 const log = createLogger(config.logLevel, "jobs");
+endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo jobs");
 // Each sweep holds a connection for as long as it has its lock: apart, so that they can take none from the work.
 const sweepPool = openPool(config.databaseUrl, 6, "dynamo jobs sweeps");
@@ -110,7 +112,7 @@ const sweeps = createPeriodicSweeps({
   log,
 });
 
-const internal = await createInternalServer({
+const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
   checks: { redis: () => redisAnswers(redis), postgres: async () => (await pool.query("select 1")).rowCount === 1 },
@@ -120,7 +122,7 @@ const internal = await createInternalServer({
 stopOnSignals(
   createShutdown(
     [
-      { name: "readiness", run: async () => internal.markNotReady() },
+      { name: "readiness", run: async () => internal.markStopping() },
       // No further work is taken and what is at work ends; commands under way are left to the lanes and to other processes.
       { name: "work", run: () => runner.stop() },
       { name: "sweeps", run: () => sweeps.stop() },
@@ -139,6 +141,7 @@ stopOnSignals(
     config.shutdownDeadlineMs,
     log,
   ),
+  log,
 );
 
 await channel.start();

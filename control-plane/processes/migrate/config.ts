@@ -1,5 +1,6 @@
-import type { Environment } from "@dynamo-csms/proto/environment";
-import { ConfigReader, type LogLevel } from "../../config-reader.ts";
+import type { Environment } from "@dynamo-csms/proto/process/environment";
+import type { LogLevel } from "@dynamo-csms/proto/process/logger";
+import { ConfigReader } from "../../config-reader.ts";
 
 export interface MigrateConfig {
   databaseUrl: string;

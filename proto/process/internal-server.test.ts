@@ -1,0 +1,58 @@
+import { Registry } from "prom-client";
+import { afterEach, expect, test } from "vitest";
+import { type Checks, type InternalServer, startInternalServer } from "./internal-server.ts";
+
+let server: InternalServer;
+afterEach(() => server.close());
+
+async function start(checks: Checks) {
+  server = await startInternalServer({ port: 0, host: "127.0.0.1", checks, registry: new Registry() });
+  return async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+    return { status: response.status, body: await response.text() };
+  };
+}
+
+test("ready means: started, not stopping, and every check passes", async () => {
+  const get = await start({ redis: () => true, postgres: async () => true });
+  const readiness = async () => {
+    const { status, body } = await get("/readyz");
+    return { code: status, ...(JSON.parse(body) as object) };
+  };
+  const checks = { redis: true, postgres: true };
+  expect(await readiness()).toEqual({ code: 503, status: "starting", checks });
+  server.markReady();
+  expect(await readiness()).toEqual({ code: 200, status: "ready", checks });
+  server.markStopping();
+  expect(await readiness()).toEqual({ code: 503, status: "stopping", checks });
+  server.markReady();
+  expect(await readiness()).toEqual({ code: 503, status: "stopping", checks });
+});
+
+test.each<[string, Checks[string]]>([
+  ["says no", () => false],
+  [
+    "throws",
+    () => {
+      throw new Error("away");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("away"))],
+  ["hangs", () => new Promise<boolean>(() => {})],
+])("a check that %s makes the process not ready, and leaves it alive", async (_, check) => {
+  const get = await start({ postgres: check, redis: () => true });
+  server.markReady();
+  const { status, body } = await get("/readyz");
+  expect({ code: status, ...(JSON.parse(body) as object) }).toEqual({
+    code: 503,
+    status: "not ready",
+    checks: { postgres: false, redis: true },
+  });
+  expect((await get("/livez")).status).toBe(200);
+});
+
+test("there is nothing else on the internal port", async () => {
+  const get = await start({});
+  const statuses = await Promise.all(["/metrics", "/", "/debug"].map(async (path) => (await get(path)).status));
+  expect(statuses).toEqual([200, 404, 404]);
+});
