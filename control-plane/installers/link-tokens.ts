@@ -39,7 +39,7 @@ export async function mailLink(
     dedupeKey: `${purpose}:${tokenHash.toString("hex")}`,
     recipient: installer.email,
     template: purpose,
-    data: { full_name: installer.fullName, expires_at: expiresAt.toISOString() },
+    data: { full_name: installer.fullName, company: installer.company, expires_at: expiresAt.toISOString() },
     secretData: { url: `${deps.publicApiUrl}${PATH[purpose]}?token=${token}` },
   });
 }

@@ -42,10 +42,12 @@ test("markup in a name is text in the HTML", () => {
 test("the link of a mail is in both its bodies", () => {
   const mail = renderMail({
     template: "verify_email",
-    data: { full_name: "Alex", expires_at: "2026-05-02T10:00:00Z" },
+    data: { full_name: "Alex", company: "Acme & Sons", expires_at: "2026-05-02T10:00:00Z" },
     secretData: { url: "https://api.example.org/v?token=abc" },
   });
   expect(mail.text).toContain("https://api.example.org/v?token=abc");
   expect(mail.html).toContain('href="https://api.example.org/v?token=abc"');
   expect(mail.text).toContain("2026-05-02 10:00 UTC");
+  // Whoever gets it must be able to tell that it is not their own sign-up.
+  expect(mail.text).toContain("Acme & Sons");
 });

@@ -1,12 +1,19 @@
 import { htmlPage, escapeHtml } from "./html-page.ts";
 
+/** What mails with a link to an account say of it: enough to tell one's own sign-up from somebody else's. */
+interface LinkMailData {
+  full_name: string;
+  company: string;
+  expires_at: string;
+}
+
 /**
  * What each mail is made of. `data` lies in the row as it is; `secretData` (links with tokens) lies there sealed.
  * Times are ISO 8601 UTC.
  */
 export type MailContent =
-  | { template: "verify_email"; data: { full_name: string; expires_at: string }; secretData: { url: string } }
-  | { template: "reset_password"; data: { full_name: string; expires_at: string }; secretData: { url: string } }
+  | { template: "verify_email"; data: LinkMailData; secretData: { url: string } }
+  | { template: "reset_password"; data: LinkMailData; secretData: { url: string } }
   | { template: "account_exists"; data: { full_name: string; installer_id: string }; secretData?: undefined }
   | {
       template: "installer_assigned";
@@ -98,7 +105,11 @@ function partsOf(content: MailContent): Parts {
         paragraphs: [
           `Hello ${content.data.full_name},`,
           "open the link below to activate your installer account. You can log in right afterwards.",
-          `The link works until ${readableTime(content.data.expires_at)}. If you did not sign up, nothing needs to be done.`,
+          `The link works until ${readableTime(content.data.expires_at)}. If this is not your sign-up, do not open it: it would activate an account that somebody else made with your address.`,
+        ],
+        facts: [
+          ["Name", content.data.full_name],
+          ["Company", content.data.company],
         ],
         link: { label: "Verify my e-mail address", url: content.secretData.url },
       };

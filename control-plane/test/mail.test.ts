@@ -46,7 +46,7 @@ const verify = (recipient = "alex@example.org", fullName = "Alex Technician"): Q
   template: "verify_email",
   dedupeKey: `verify_email:${recipient}`,
   recipient,
-  data: { full_name: fullName, expires_at: "2026-05-02T10:00:00Z" },
+  data: { full_name: fullName, company: "Acme", expires_at: "2026-05-02T10:00:00Z" },
   secretData: { url: "https://api.example.org/verify?token=s3cret" },
 });
 const assigned = (projectName: string): QueuedMail => ({
