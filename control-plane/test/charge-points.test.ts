@@ -1,10 +1,10 @@
-import { nodeLease, stationOwner, stationRecord } from "@dynamo-csms/proto/redis-keys";
+import { nodeLease, stationOwner } from "@dynamo-csms/proto/redis-keys";
 import { passwordMatches } from "@dynamo-csms/proto/station-password";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newId } from "../ids.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
+import { recordOf, registeringInstaller, UNIT } from "./registering-installer.ts";
 
 let world: ApiWorld;
 beforeAll(async () => {
@@ -12,35 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const UNIT = {
-  serial_number: "SN-ABX-20240501-007",
-  model: "Alpitronic HYC300",
-  vendor: "Alpitronic",
-  ocpp_version: "2.0.1",
-  max_power_kw: 300,
-  connector_count: 2,
-  location: { latitude: 51.5074, longitude: -0.1278, description: "Bay 4, Level P1" },
-};
-
-async function scene() {
-  const { key, orgId } = await world.organization();
-  const installer = await world.installer();
-  const projectId = await world.project(key, installer.installerId);
-  const register = (overrides: object = {}) =>
-    world.ask("POST", "/api/v1/installer/charge-points", {
-      as: installer.token,
-      body: { project_id: projectId, ...UNIT, ...overrides },
-    });
-  return { key, orgId, ...installer, projectId, register };
-}
-
-const recordOf = async (chargePointId: string) => {
-  const text = await world.redis.hget(stationRecord(chargePointId as StationIdentity), "record");
-  return text === null ? undefined : decodeStationRecord(text);
-};
-
 test("registering answers as the quickstart says, and the gateways know the unit", async () => {
-  const { register, orgId } = await scene();
+  const { register, orgId } = await registeringInstaller(world);
   const { status, body, headers } = await register();
   expect([status, body]).toEqual([
     201,
@@ -53,7 +26,7 @@ test("registering answers as the quickstart says, and the gateways know the unit
     },
   ]);
   expect(headers.get("cache-control")).toBe("no-store");
-  const record = await recordOf(body.charge_point_id);
+  const record = await recordOf(world, body.charge_point_id);
   expect(record).toMatchObject({
     orgId,
     chargePointId: body.charge_point_id,
@@ -72,13 +45,13 @@ test("registering answers as the quickstart says, and the gateways know the unit
 });
 
 test.each(["1.6", "2.0.1", "2.1"])("units speak OCPP %s", async (version) => {
-  const { register } = await scene();
+  const { register } = await registeringInstaller(world);
   const { body } = await register({ ocpp_version: version });
   expect(body.ocpp_endpoint).toBe(`wss://ocpp.dynamo-csms.com/ocpp/${version}/${body.charge_point_id}`);
 });
 
 test("the same serial number in the same project is one unit, and is named", async () => {
-  const { register } = await scene();
+  const { register } = await registeringInstaller(world);
   const [first, second] = await Promise.all([register(), register()]);
   const [made, refused] = first.status === 201 ? [first, second] : [second, first];
   expect(made.status).toBe(201);
@@ -90,8 +63,8 @@ test("the same serial number in the same project is one unit, and is named", asy
 });
 
 test("only a project one is assigned to takes units, and only until it is handed over", async () => {
-  const { register, projectId } = await scene();
-  const other = await scene();
+  const { register, projectId } = await registeringInstaller(world);
+  const other = await registeringInstaller(world);
   for (const project_id of [other.projectId, "proj_000000000000", "x"])
     expect(await register({ project_id })).toMatchObject({ status: 404, body: { code: "project_not_found" } });
   await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
@@ -104,7 +77,7 @@ test("only a project one is assigned to takes units, and only until it is handed
 });
 
 test("a unit shows its connection, its connectors and whether it is online", async () => {
-  const { register, token, key, projectId } = await scene();
+  const { register, token, key, projectId } = await registeringInstaller(world);
   const { body: registered } = await register();
   const id = registered.charge_point_id;
   const mine = () => world.ask("GET", `/api/v1/installer/charge-points/${id}`, { as: token });
@@ -169,12 +142,12 @@ test("a unit shows its connection, its connectors and whether it is online", asy
 });
 
 test("a rotated password replaces the old one at the gateways at once", async () => {
-  const { register, token, projectId } = await scene();
+  const { register, token, projectId } = await registeringInstaller(world);
   const { body: registered } = await register();
   const path = `/api/v1/installer/charge-points/${registered.charge_point_id}/rotate-password`;
   const rotated = await world.ask("POST", path, { as: token });
   expect(rotated).toMatchObject({ status: 200, body: { charge_point_id: registered.charge_point_id } });
-  const verifiers = (await recordOf(registered.charge_point_id))?.verifiers ?? [];
+  const verifiers = (await recordOf(world, registered.charge_point_id))?.verifiers ?? [];
   const works = (password: string) => passwordMatches(Buffer.from(password), verifiers, world.config.peppers);
   expect([works(registered.provisioning_password), works(rotated.body.provisioning_password)]).toEqual([false, true]);
   await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
@@ -187,7 +160,7 @@ test("a rotated password replaces the old one at the gateways at once", async ()
 });
 
 test("what was registered can be corrected; another OCPP version reaches the gateways", async () => {
-  const { register, token, projectId } = await scene();
+  const { register, token, projectId } = await registeringInstaller(world);
   const [first, second] = [await register(), await register({ serial_number: "SN-2" })];
   const path = `/api/v1/installer/charge-points/${first.body.charge_point_id}`;
   const patch = (body: object) => world.ask("PATCH", path, { as: token, body });
@@ -202,7 +175,7 @@ test("what was registered can be corrected; another OCPP version reaches the gat
       ocpp_endpoint: expect.stringContaining("/ocpp/1.6/"),
     },
   });
-  expect((await recordOf(first.body.charge_point_id))?.ocppVersions).toEqual(["1.6"]);
+  expect((await recordOf(world, first.body.charge_point_id))?.ocppVersions).toEqual(["1.6"]);
   expect(second.status).toBe(201);
   expect(await patch({ serial_number: "SN-2" })).toMatchObject({
     status: 409,
@@ -215,7 +188,7 @@ test("what was registered can be corrected; another OCPP version reaches the gat
 });
 
 test("the message log is shown newest first, in pages, and filtered", async () => {
-  const { register, key } = await scene();
+  const { register, key } = await registeringInstaller(world);
   const { body: registered } = await register();
   await world.sql.query(
     `insert into message_log (station_id, epoch, seq, received_at, direction, action, message_id, raw, answer)

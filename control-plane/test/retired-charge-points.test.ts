@@ -1,43 +1,16 @@
 import { decodeNodeMessage } from "@dynamo-csms/proto/command-message";
-import { nodeCommands, nodeLease, stationOwner, stationRecord } from "@dynamo-csms/proto/redis-keys";
+import { nodeCommands, nodeLease, stationOwner } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newId } from "../ids.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
+import { recordOf, registeringInstaller } from "./registering-installer.ts";
 
 let world: ApiWorld;
 beforeAll(async () => {
   world = await startApiWorld();
 });
 afterAll(() => world.close());
-
-const UNIT = {
-  serial_number: "SN-ABX-20240501-007",
-  model: "Alpitronic HYC300",
-  vendor: "Alpitronic",
-  ocpp_version: "2.0.1",
-  max_power_kw: 300,
-  connector_count: 2,
-  location: { latitude: 51.5074, longitude: -0.1278, description: "Bay 4, Level P1" },
-};
-
-async function scene() {
-  const { key, orgId } = await world.organization();
-  const installer = await world.installer();
-  const projectId = await world.project(key, installer.installerId);
-  const register = (overrides: object = {}) =>
-    world.ask("POST", "/api/v1/installer/charge-points", {
-      as: installer.token,
-      body: { project_id: projectId, ...UNIT, ...overrides },
-    });
-  return { key, orgId, ...installer, projectId, register };
-}
-
-const recordOf = async (chargePointId: string) => {
-  const text = await world.redis.hget(stationRecord(chargePointId as StationIdentity), "record");
-  return text === null ? undefined : decodeStationRecord(text);
-};
 
 describe("a unit that was registered by mistake", () => {
   const listed = async (path: string, as: string) =>
@@ -46,7 +19,7 @@ describe("a unit that was registered by mistake", () => {
     );
 
   test("is taken out of the project by its installer: refused, closed, counted no more, and its serial number is free", async () => {
-    const { register, token, key, projectId } = await scene();
+    const { register, token, key, projectId } = await registeringInstaller(world);
     const { body: wrong } = await register();
     const { body: kept } = await register({ serial_number: "SN-2" });
     const identity = wrong.charge_point_id as StationIdentity;
@@ -59,7 +32,7 @@ describe("a unit that was registered by mistake", () => {
     expect((await world.ask("DELETE", path, { as: token })).status).toBe(204);
     expect(await heard.next()).toMatchObject({ kind: "close", identity, belowEpoch: 6, reason: "revoked" });
     await heard.stop();
-    expect((await recordOf(identity))?.retired).toBe(true);
+    expect((await recordOf(world, identity))?.retired).toBe(true);
     expect(await world.ask("DELETE", path, { as: token })).toMatchObject({
       status: 404,
       body: { code: "charge_point_not_found" },
@@ -86,7 +59,7 @@ describe("a unit that was registered by mistake", () => {
   });
 
   test("is not taken out after the handover by an installer, but retired by its operator", async () => {
-    const { register, token, key, projectId } = await scene();
+    const { register, token, key, projectId } = await registeringInstaller(world);
     const { body: unit } = await register();
     await world.sql.query("update projects set status = 'handed_over', handed_over_at = now() where id = $1", [
       projectId,
@@ -103,11 +76,11 @@ describe("a unit that was registered by mistake", () => {
     expect(await world.ask("DELETE", path, { as: reader.key })).toMatchObject({ body: { code: "missing_scope" } });
     expect((await world.ask("DELETE", path, { as: key })).status).toBe(204);
     expect((await world.ask("DELETE", path, { as: key })).status).toBe(404);
-    expect((await recordOf(id))?.retired).toBe(true);
+    expect((await recordOf(world, id))?.retired).toBe(true);
   });
 
   test("ends its commissioning, and stands in the way of the handover no more", async () => {
-    const { register, token, key, orgId, projectId } = await scene();
+    const { register, token, key, orgId, projectId } = await registeringInstaller(world);
     const { body: wrong } = await register();
     const started = await world.ask("POST", `/api/v1/installer/commissioning/${wrong.charge_point_id}/start`, {
       as: token,
