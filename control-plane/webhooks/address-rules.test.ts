@@ -52,13 +52,19 @@ test.each([
   expect(refused(address)).toBe(true);
 });
 
-test("development reaches loopback and private networks, never link-local", () => {
-  expect(
-    ["127.0.0.1", "::1", "::ffff:127.0.0.1", "192.168.1.1", "fd12::1"].filter((address) => refused(address, true)),
-  ).toEqual([]);
-  expect(["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"].filter((address) => !refused(address, true))).toEqual(
-    [],
-  );
+test("development reaches loopback, and no other address that is not public", () => {
+  expect(["127.0.0.1", "::1", "::ffff:127.0.0.1"].filter((address) => refused(address, true))).toEqual([]);
+  const internal = [
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "fd12::1",
+    "169.254.169.254",
+    "fe80::1",
+    "0.0.0.0",
+    "224.0.0.1",
+  ];
+  expect(internal.filter((address) => !refused(address, true))).toEqual([]);
 });
 
 test("a blocked network is blocked in development and in its mapped form too", () => {

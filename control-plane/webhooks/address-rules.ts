@@ -15,7 +15,7 @@ const GLOBAL_IPV6: Network = ipaddr.parseCIDR("2000::/3");
 /**
  * The reason why an address may not be reached, or undefined. Public means: ordinary unicast, nothing reserved for special
  * use (IANA special-purpose registries), no form that hides an IPv4 address.
- * @param allowPrivate development: loopback and private networks too; link-local (cloud metadata) stays forbidden.
+ * @param allowPrivate development: loopback too; private networks and link-local (cloud metadata) stay forbidden.
  */
 export function refuseAddress(text: string, allowPrivate: boolean, blocked: readonly Network[]): string | undefined {
   // A zone (fe80::1%eth0) exists for link-local addresses alone.
@@ -23,7 +23,7 @@ export function refuseAddress(text: string, allowPrivate: boolean, blocked: read
   const address = ipaddr.process(text); // ::ffff:a.b.c.d becomes a.b.c.d
   if (blocked.some((network) => within(address, network))) return "is in a blocked network";
   const range = address.range();
-  if (allowPrivate && (range === "loopback" || range === "private" || range === "uniqueLocal")) return undefined;
+  if (allowPrivate && range === "loopback") return undefined;
   if (range !== "unicast") return "is not a public address";
   if (
     address.kind() === "ipv6" &&

@@ -6,7 +6,7 @@ import { parseNetworks, refuseAddress, type Network } from "./address-rules.ts";
 
 /** Where requests to addresses that other people chose may go. */
 export interface TargetRules {
-  /** Development only: http as well, any port, and loopback and private addresses. */
+  /** Development only: http as well, any port, and loopback addresses. */
   allowPrivate: boolean;
   ports: readonly number[];
   /** CIDRs never to be reached, whatever they are: the cluster's own networks. */
