@@ -15,7 +15,7 @@ test("the same package gives the same bytes, and they are what was generated", a
       `${name}: run npm run generate`,
     ).toBe(true);
   }
-});
+}, 60_000);
 
 test("compiled validators import nothing at run time", async () => {
   for (const [name, text] of await generatedFiles()) {
@@ -24,7 +24,7 @@ test("compiled validators import nothing at run time", async () => {
     // ajv leaves one mention in a string, for its own code generator.
     expect(text.replaceAll(/'require\([^)]*\)\.default'/g, "")).not.toMatch(/\brequire\(/);
   }
-});
+}, 60_000);
 
 test("every class is closed, except customData of 2.x", () => {
   for (const source of SCHEMA_FILES) {

@@ -246,23 +246,25 @@ test.each([[[]], [null], [undefined], ["text"], [7], [true]])(
   },
 );
 
-test("__proto__ in a payload is an unknown field, not a prototype", () => {
+test("[C19] __proto__ in a payload is an unknown field, not a prototype", () => {
   const payload: unknown = JSON.parse('{"chargePointVendor":"v","chargePointModel":"m","__proto__":{}}');
   expect(validatePayload("1.6", "BootNotification", "request", payload)?.pointer).toBe("/__proto__");
 });
 
-test("1.6 limits are multiples of 0.1 as a person counts, not as binary fractions do", () => {
+test("[F14] 1.6 limits are multiples of 0.1 as a person counts, not as binary fractions do", () => {
   for (const limit of [0.1, 0.3, 0.7, 16.1, 32.3])
     expect(validatePayload("1.6", "SetChargingProfile", "request", profile(limit))).toBeUndefined();
 });
 
-test("the 1.6 schemas are the corrected ones (OCPP-J 1.6 errata 2025-04 §2, §3.2)", () => {
+test("[F14] the 1.6 schemas are the corrected ones (OCPP-J 1.6 errata 2025-04 §2, §3.2)", () => {
   const inUnit = (unit: string) => ({
     connectorId: 1,
     meterValue: [{ timestamp: at, sampledValue: [{ value: "21", unit }] }],
   });
   expect(validatePayload("1.6", "MeterValues", "request", inUnit("Celsius"))).toBeUndefined();
   expect(validatePayload("1.6", "MeterValues", "request", inUnit("Celcius"))).toBeUndefined();
+  const stop = { transactionId: 1, meterStop: 10, timestamp: at };
+  expect(validatePayload("1.6", "StopTransaction", "request", stop)).toBeUndefined();
   expect(
     validatePayload("1.6", "BootNotification", "response", { status: "Accepted", currentTime: at, interval: 1.5 })
       ?.refusal,
@@ -277,4 +279,23 @@ test("the 1.6 schemas are the corrected ones (OCPP-J 1.6 errata 2025-04 §2, §3
   expect(validatePayload("1.6", "SendLocalList", "request", inside)?.pointer).toBe(
     "/localAuthorizationList/0/idTagInfo/x",
   );
+});
+
+test("[F15] 2.x: every class is closed, at any depth, and customData is the one way out of it", () => {
+  const boot = (more: object, inside: object = {}) => ({ ...boot201(inside), ...more });
+  for (const version of ["2.0.1", "2.1"] as const) {
+    const refused = (payload: object) => validatePayload(version, "BootNotification", "request", payload);
+    expect(refused(boot({ vendorData: 1 }))).toMatchObject({ refusal: "malformed-payload", pointer: "/vendorData" });
+    expect(refused(boot({}, { modem: { rssi: 1 } }))?.pointer).toBe("/chargingStation/modem/rssi");
+    expect(refused(boot({}, { modem: { customData: { vendorId: "v", rssi: 1 } } }))).toBeUndefined();
+    expect(refused(boot({ customData: { rssi: 1 } }))?.pointer).toBe("/customData/vendorId");
+  }
+});
+
+test("[H6] the same payload is right in one version and wrong in another", () => {
+  const status16 = { connectorId: 1, errorCode: "NoError", status: "Available" };
+  const refusals = (["1.6", "2.0.1", "2.1"] as const).map(
+    (version) => validatePayload(version, "StatusNotification", "request", status16) === undefined,
+  );
+  expect(refusals).toEqual([true, false, false]);
 });

@@ -2,7 +2,7 @@ import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import * as compiled16 from "#generated/validators-1.6";
 import * as compiled201 from "#generated/validators-2.0.1";
 import * as compiled21 from "#generated/validators-2.1";
-import { explainSchemaError, shown, type PayloadRefusal } from "./explain-schema-error.ts";
+import { explainSchemaError, shown, type PayloadRefusal, type SchemaError } from "./explain-schema-error.ts";
 
 export type PayloadKind = "request" | "response";
 
@@ -29,6 +29,23 @@ export function validatePayload(
   const mistake = validate.errors?.[0];
   if (!mistake) throw new Error("a compiled validator said no without an error");
   return explainSchemaError(version, mistake, payload);
+}
+
+/**
+ * The first mistake in a payload as the validator has it, for those who put it right and look for the next; undefined: it
+ * is valid.
+ * @param payload of an action that the version knows: for others there is nothing to be wrong with, and it throws
+ */
+export function firstSchemaError(
+  version: OcppVersion,
+  action: string,
+  kind: PayloadKind,
+  payload: object,
+): SchemaError | undefined {
+  const compiled = VALIDATORS[version];
+  const validate = (kind === "request" ? compiled.requests : compiled.responses).get(action);
+  if (!validate) throw new Error("no schema: validatePayload comes first");
+  return validate(payload) ? undefined : validate.errors?.[0];
 }
 
 function withoutSchema(version: OcppVersion, action: string, kind: PayloadKind): PayloadRefusal {

@@ -8,6 +8,7 @@ import {
   decodeNodeMessage,
   encodeCommandReport,
   encodeNodeMessage,
+  type NodeMessage,
 } from "./command-message.ts";
 import type { StationIdentity } from "./station-identity.ts";
 
@@ -27,6 +28,11 @@ const command: CommandMessage = {
 };
 const validFor: CommandMessage = { ...command, validForMs: 30_000 };
 const close: CloseMessage = { v: 1, kind: "close", identity, belowEpoch: 12, reason: "superseded" };
+const later: NodeMessage[] = [
+  { v: 1, kind: "refresh", identity },
+  { v: 1, kind: "probe", identity, epoch: 12, probeId: "gw-2 1", askerNodeId: "gw-2", techInfo: "a fourth takeover" },
+  { v: 1, kind: "probed", probeId: "gw-2 1", alive: true },
+];
 const head = { v: 1, commandId: command.commandId, nodeId: "gw-1", epoch: command.epoch } as const;
 const reports: CommandReport[] = [
   { ...head, kind: "received" },
@@ -54,13 +60,16 @@ describe("command message", () => {
       encodeNodeMessage(close),
       ...reports.map(encodeCommandReport),
       encodeNodeMessage(validFor),
+      ...later.map(encodeNodeMessage),
     ]);
     expect(lines.slice(0, 2).map((line) => decodeNodeMessage(line))).toEqual([
       { ok: true, value: command },
       { ok: true, value: close },
     ]);
-    expect(decodeNodeMessage(lines.at(-1) as string)).toEqual({ ok: true, value: validFor });
-    expect(lines.slice(2, -1).map((line) => decodeCommandReport(line))).toEqual(
+    expect(lines.slice(-4).map((line) => decodeNodeMessage(line))).toEqual(
+      [validFor, ...later].map((value) => ({ ok: true, value })),
+    );
+    expect(lines.slice(2, -4).map((line) => decodeCommandReport(line))).toEqual(
       reports.map((value) => ({ ok: true, value })),
     );
   });

@@ -49,7 +49,35 @@ export interface CloseMessage {
   reason: "superseded" | "revoked";
 }
 
-export type NodeMessage = CommandMessage | CloseMessage;
+/** The station's record in the registry changed: whoever holds the station reads it again. */
+export interface RefreshMessage {
+  v: typeof COMMAND_FORMAT;
+  kind: "refresh";
+  identity: StationIdentity;
+}
+
+/** From a gateway that is about to take a contested station over: does the connection of this epoch still answer a ping? */
+export interface ProbeMessage {
+  v: typeof COMMAND_FORMAT;
+  kind: "probe";
+  identity: StationIdentity;
+  epoch: number;
+  /** The answer goes to nodeCommands(askerNodeId) under this id. A node that does not hold the connection, or does not know the question, stays silent or says so: either way the newcomer gets in. */
+  probeId: string;
+  askerNodeId: string;
+  /** Where the newcomer came from, and why it is contested: for the station's security log. */
+  techInfo: string;
+}
+
+/** The answer to a ProbeMessage. */
+export interface ProbedMessage {
+  v: typeof COMMAND_FORMAT;
+  kind: "probed";
+  probeId: string;
+  alive: boolean;
+}
+
+export type NodeMessage = CommandMessage | CloseMessage | RefreshMessage | ProbeMessage | ProbedMessage;
 
 /** Final states of a command (design: "Commands"). */
 export type CommandState = "accepted" | "rejected" | "error" | "timeout" | "not_connected" | "unknown";
@@ -64,6 +92,8 @@ export interface CommandOutcome {
   reason?: string;
   sentAtMs?: number;
   answeredAtMs?: number;
+  /** Where the answer stands among the station's frames: what it tells yields to later ones. */
+  answeredAs?: { epoch: number; seq: number };
 }
 
 /** A gateway's word on a command: receipt within 2 s, then sent, then the outcome. "notHere": this node does not hold that connection. */
@@ -84,7 +114,7 @@ export const encodeCommandReport = (report: CommandReport): string => JSON.strin
 
 /** Reads a message of the node channel; says why when this build cannot. */
 export function decodeNodeMessage(text: string): Result<NodeMessage, string> {
-  return decode<NodeMessage>(text, ["command", "close"]);
+  return decode<NodeMessage>(text, ["command", "close", "refresh", "probe", "probed"]);
 }
 
 /** Reads a report of the asker channel; says why when this build cannot. */

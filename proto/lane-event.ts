@@ -1,4 +1,5 @@
 import type { CommandOutcome } from "./command-message.ts";
+import type { QuirkMode, QuirkName } from "./quirks.ts";
 
 /** What a gateway writes into its lane beside the frames. Events of the node have the identity "". */
 export type LaneEvent =
@@ -10,6 +11,12 @@ export type LaneEvent =
       subprotocol: string;
       /** What was forgiven in the URL or the handshake: "trailing-slash", "repeated-identity", "version-in-path-differs". */
       notes: string[];
+      /** Which listener: 1 plain, 2 TLS, 3 mutual TLS (also behind a trusted proxy's word). */
+      listener?: 1 | 2 | 3;
+      /** Which password let it in: the first 16 characters of the verifier's digest. Absent: a certificate alone. */
+      verifier?: string;
+      /** Of the client certificate: SHA-256 (lower-case hex) and CN. */
+      clientCertificate?: { fingerprint: string; commonName: string };
     }
   | { event: "closed"; nodeId: string; code: number; reason: string }
   /**
@@ -18,6 +25,10 @@ export type LaneEvent =
    * and its connections for closed.
    */
   | { event: "stillOpen"; nodeId: string; remoteAddress: string; subprotocol: string }
+  /** A quirk profile forgave the station something, or (mode report_only) would have; `count` times since the last word on it. */
+  | { event: "quirk"; nodeId: string; quirk: QuirkName; mode: QuirkMode; count: number; detail: string }
+  /** What the gateway itself noticed, for the station's security log (2.x Part 2 A00.FR.323, A00.FR.408). */
+  | { event: "securityEvent"; nodeId: string; type: string; techInfo: string }
   | { event: "commandSent"; nodeId: string; commandId: string; sentAtMs: number }
   | { event: "commandOutcome"; nodeId: string; commandId: string; outcome: CommandOutcome }
   /**

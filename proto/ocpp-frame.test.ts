@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { decodeFrame, encodeCall, encodeCallError, encodeCallResult } from "./ocpp-frame.ts";
+import { decodeFrame, encodeCall, encodeCallError, encodeCallResult, encodeCallResultError } from "./ocpp-frame.ts";
 
 describe("OCPP-J frame", () => {
-  test("what we encode is what a peer decodes", () => {
+  test("[F1] what we encode is what a peer decodes", () => {
     expect(decodeFrame(encodeCall("a", "Reset", '{"type":"Soft"}'))).toEqual({
       ok: true,
       value: { kind: "call", messageId: "a", action: "Reset", payload: { type: "Soft" } },
@@ -17,11 +17,21 @@ describe("OCPP-J frame", () => {
     });
   });
 
-  test("a null payload stands for none (F12)", () => {
+  test("[F12] a null payload stands for none", () => {
     expect(decodeFrame('[2,"a","Heartbeat",null]')).toMatchObject({ ok: true, value: { payload: {} } });
   });
 
-  test("2.1 has SEND and CALLRESULTERROR", () => {
+  test("[F1] 2.1 has SEND and CALLRESULTERROR", () => {
+    expect(decodeFrame(encodeCallResultError("a", "FormatViolation", "x".repeat(300)))).toEqual({
+      ok: true,
+      value: {
+        kind: "callResultError",
+        messageId: "a",
+        code: "FormatViolation",
+        description: "x".repeat(255),
+        details: {},
+      },
+    });
     expect(decodeFrame('[6,"a","NotifyPeriodicEventStream",{"id":1}]')).toMatchObject({
       ok: true,
       value: { kind: "send" },
@@ -47,7 +57,7 @@ describe("OCPP-J frame", () => {
     ['["2","a","Heartbeat",{}]', "unknown-type", "a", null],
     [`[2,"a","Heartbeat",{"customData":${"[".repeat(63)}${"]".repeat(63)}}]`, "too-deep", "a", 2],
     [`[3,"a",${'{"x":'.repeat(100_000)}1${"}".repeat(100_000)}]`, "too-deep", "a", 3],
-  ])("%s is broken: %s", (text, what, messageId, type) => {
+  ])("[C4] [F5] %s is broken: %s", (text, what, messageId, type) => {
     expect(decodeFrame(text)).toMatchObject({ ok: false, error: { what, messageId, type } });
   });
 
@@ -59,7 +69,7 @@ describe("OCPP-J frame", () => {
     });
   });
 
-  test("brackets in texts are no nesting, and 64 levels are borne", () => {
+  test("[C18] brackets in texts are no nesting, and 64 levels are borne", () => {
     const payload = JSON.stringify({ data: `\\"${"[{".repeat(200)}`, deep: "@" }).replace(
       '"@"',
       `${"[".repeat(62)}${"]".repeat(62)}`,

@@ -112,3 +112,7 @@ export const encodeCallResult = (messageId: string, payload: string): string =>
  */
 export const encodeCallError = (messageId: string | number, code: string, description: string): string =>
   `[4,${JSON.stringify(messageId)},${JSON.stringify(code)},${JSON.stringify(description.slice(0, 255))},{}]`;
+
+/** 2.1 alone (P4-21 §4.2.3): what is wrong with the peer's CALLRESULT of this id. Details as in `encodeCallError`. */
+export const encodeCallResultError = (messageId: string, code: string, description: string): string =>
+  `[5,${JSON.stringify(messageId)},${JSON.stringify(code)},${JSON.stringify(description.slice(0, 255))},{}]`;

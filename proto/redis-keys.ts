@@ -27,11 +27,20 @@ export const LANES = "ocpp:lanes";
 /** Hash {rev, record}: the StationRecord as JSON (station-record.ts) and its revision. Written by the control plane only (script: a lower rev changes nothing), read at admission. Never expires; can be rebuilt. */
 export const stationRecord = (identity: StationIdentity) => `ocpp:station:${tag(identity)}`;
 
+/** List of ConnectionAttempt (connection-attempt.ts), newest first, ATTEMPTS_PER_STATION of them. Pushed by gateways, best effort; read by the REST API and the commissioning checks. Expires ATTEMPTS_KEPT_SECONDS after the last one. */
+export const connectionAttempts = (identity: StationIdentity) => `ocpp:attempts:${tag(identity)}`;
+
+/** List of ConnectionAttempt, newest first, UNKNOWN_ATTEMPTS_KEPT of them: attempts of identities that are not registered. As `connectionAttempts`. */
+export const UNKNOWN_ATTEMPTS = "ocpp:attempts-unknown";
+
 /** String "1". Set for 5 s by a gateway whose lookup found no such station; deleted by the control plane when it registers one. */
 export const unknownStation = (identity: StationIdentity) => `ocpp:unknown:${tag(identity)}`;
 
 /** Hash {node, epoch, attempt, formerNode, formerEpoch}: who holds the station's socket. Written by the gateways' ownership scripts (the last three are theirs alone: what the last takeover replaced, for one whose answer is lost), node and epoch read by commands and commissioning. Never expires (epochs must not run backwards): a dead node is seen by its lease. */
 export const stationOwner = (identity: StationIdentity) => `ocpp:owner:${tag(identity)}`;
+
+/** List of "{Unix ms} {address}", newest first: from where the station was taken over from a connection that had not ended. Written and read by the gateways' ownership script alone. Expires 10 min after the last one. */
+export const stationTakeovers = (identity: StationIdentity) => `ocpp:takeovers:${tag(identity)}`;
 
 /** String, JSON {laneId, startedAtMs}. Set by a gateway with LEASE_MS and renewed; deleted by a clean stop. Read by commands, presence, commissioning. */
 export const nodeLease = (nodeId: string) => `ocpp:node:{${nodeId}}:lease`;
@@ -42,7 +51,7 @@ export const nodeCommands = (nodeId: string) => `ocpp:node:{${nodeId}}:commands`
 /** Pub/sub channel (SPUBLISH), not a key: CommandReport (command-message.ts). Published by gateways, subscribed by the control-plane process that asked. No replay: the lane has the outcome too. */
 export const askerReports = (askerId: string) => `ocpp:asker:{${askerId}}:reports`;
 
-/** Hash token → JSON {status, expiryDate?, parentIdTag?, cachedAtMs}, one per organisation. Written by the control plane's decisions, read by gateways while the control plane is away. Expires AUTH_CACHE_SECONDS after the last write. */
+/** Hash token → JSON {revision, status, expiryDate?, parentIdTag?, cachedAtMs, validUntilMs}, one per organisation; {revision} alone after a change. Written by the control plane (scripts: a lower revision changes nothing), read by gateways while the control plane is away. Expires AUTH_CACHE_SECONDS after the last write, as each entry does for itself. */
 export const authorizationCache = (orgId: string) => `ocpp:auth:{${orgId}}`;
 
 /** BullMQ's key prefix, a hash tag of its own. */

@@ -2,18 +2,18 @@ import { expect, test } from "vitest";
 import { laneIdOf, lane, stationOwner } from "./redis-keys.ts";
 import { parseStationIdentity, type StationIdentity } from "./station-identity.ts";
 
-test("two spellings are one station, and the spelling is kept for display (H8)", () => {
+test("[H8] two spellings are one station, and the spelling is kept for display", () => {
   expect(parseStationIdentity("CS001")).toEqual({ ok: true, value: { identity: "cs001", spelling: "CS001" } });
 });
 
 test.each(["", ".", "..", "a:b", "a/b", "a\\b", "a\u0000", "\ud800", "x".repeat(49)])(
-  "%j is no identity (H7)",
+  "[H7] %j is no identity",
   (text) => {
     expect(parseStationIdentity(text).ok).toBe(false);
   },
 );
 
-test("an identity with braces cannot leave its hash tag", () => {
+test("[C2] an identity with braces cannot leave its hash tag", () => {
   expect(stationOwner("a}{b" as StationIdentity)).toBe("ocpp:owner:{a%7D%7Bb}");
 });
 

@@ -11,19 +11,67 @@ export function digestPassword(password: Uint8Array, pepper: Buffer): Buffer {
 
 /** Compared against when there is nothing to compare with, so that unknown stations cost as much as known ones. */
 const NO_DIGEST = Buffer.alloc(32);
+const NO_DIGEST_TEXT = NO_DIGEST.toString("base64");
 
-/** True when the bytes that came over the wire are one of the station's passwords. Constant time per verifier. */
-export function passwordMatches(wire: Uint8Array, verifiers: readonly StationVerifier[], peppers: Peppers): boolean {
-  let matches = false;
-  for (const verifier of verifiers) {
-    const pepper = peppers.get(verifier.pepperId);
-    const expected = Buffer.from(verifier.digest, "base64");
-    const actual = digestPassword(wire, pepper ?? NO_DIGEST);
-    const same = timingSafeEqual(actual, expected.length === actual.length ? expected : NO_DIGEST);
-    if (same && pepper !== undefined && expected.length === actual.length) matches = true;
+/** A station has one password, or two while it is being changed, each perhaps in two forms: always as many are compared. */
+const VERIFIERS = 4;
+
+/** Keys have 20 bytes at the most in 1.6, passwords 64 characters in 2.x: what is longer is no key in another encoding. */
+const MAX_KEY_BYTES = 64;
+
+export interface PasswordMatch {
+  verifier: StationVerifier;
+  /** False: it matches only once hex text is read as bytes, or bytes as hex text (J16 §6.2.2 leaves stations in doubt). */
+  asSent: boolean;
+}
+
+/**
+ * Which of the station's passwords came over the wire, as it was sent or in the other encoding of a hex key; whether the
+ * latter counts is for the caller to say. The number of digests is the same for everybody, known or not, right or not: one for
+ * each reading under each pepper of the process.
+ */
+export function matchPassword(
+  wire: Uint8Array,
+  verifiers: readonly StationVerifier[],
+  peppers: Peppers,
+  digest: (password: Uint8Array, pepper: Buffer) => Buffer = digestPassword,
+): PasswordMatch | undefined {
+  const readings = readingsOf(wire);
+  let match: PasswordMatch | undefined;
+  for (const [pepperId, pepper] of peppers) {
+    for (const [index, { bytes, counts }] of readings.entries()) {
+      const actual = digest(bytes, pepper);
+      const asSent = index === 0;
+      for (let slot = 0; slot < Math.max(VERIFIERS, verifiers.length); slot++) {
+        const verifier = verifiers[slot];
+        const stored = Buffer.from(verifier?.digest ?? NO_DIGEST_TEXT, "base64");
+        const usable = verifier?.pepperId === pepperId && stored.length === actual.length;
+        const same = timingSafeEqual(actual, usable ? stored : NO_DIGEST);
+        if (same && usable && counts && verifier !== undefined && (match === undefined || (asSent && !match.asSent)))
+          match = { verifier, asSent };
+      }
+    }
   }
-  if (verifiers.length === 0) timingSafeEqual(digestPassword(wire, NO_DIGEST), NO_DIGEST);
-  return matches;
+  return match;
+}
+
+/** True when the bytes that came over the wire are one of the station's passwords, as they were sent. */
+export function passwordMatches(wire: Uint8Array, verifiers: readonly StationVerifier[], peppers: Peppers): boolean {
+  return matchPassword(wire, verifiers, peppers)?.asSent === true;
+}
+
+/** As sent; hex digits as the bytes they stand for; bytes as hex text, in both spellings. What is no such reading is hashed for its time alone. */
+function readingsOf(wire: Uint8Array): { bytes: Uint8Array; counts: boolean }[] {
+  const key = Buffer.from(wire.subarray(0, MAX_KEY_BYTES));
+  const whole = key.length === wire.length && key.length > 0;
+  const text = key.toString("latin1");
+  const hex = key.toString("hex");
+  return [
+    { bytes: wire, counts: true },
+    { bytes: Buffer.from(text, "hex"), counts: whole && text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text) },
+    { bytes: Buffer.from(hex), counts: whole },
+    { bytes: Buffer.from(hex.toUpperCase()), counts: whole },
+  ];
 }
 
 /** Reads `id:base64[,id:base64…]`, the form of STATION_PEPPERS. Throws with the reason when it is none. */

@@ -1,4 +1,5 @@
 import type { OcppVersion } from "./ocpp-version.ts";
+import type { QuirkSettings } from "./quirks.ts";
 
 export type Registration = "unknown" | "pending" | "accepted" | "rejected";
 
@@ -31,6 +32,14 @@ export interface StationRecord {
   registration: Registration;
   /** Told in BootNotification answers. */
   heartbeatIntervalSeconds: number;
+  /** Relaxations in force for this station; absent: none. */
+  quirks?: QuirkSettings;
+  /** On file: what the CN of a profile-3 certificate must be (A00.FR.405). */
+  serialNumber?: string;
+  /** Name of the organisation: what the O of a profile-3 certificate must be (A00.FR.404). */
+  organizationName?: string;
+  /** SHA-256 fingerprints (lower-case hex, no colons) of client certificates that were revoked before they expired. */
+  revokedCertificates?: string[];
   /** Retired: authenticated stations get 404, nobody else learns that it existed. */
   retired: boolean;
 }

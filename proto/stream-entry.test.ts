@@ -35,6 +35,7 @@ const frames: LaneFrame[] = [
     flagged: true,
     text: '[2,"ü—語","Authorize",{"idToken":\n{}}]',
     answer: '[3,"ü—語",{"idTokenInfo":{"status":"Accepted"}}]',
+    answeredAfterMs: 70_000,
   },
   {
     kind: "outbound",
@@ -63,13 +64,29 @@ describe("lane entry", () => {
     expect(decodeEntry(encodeEntry(frames))).toEqual(frames);
   });
 
-  test("an entry written by format 1 is read for ever (golden file)", () => {
-    const golden = (name: string) =>
-      Buffer.from(readFileSync(new URL(`golden/${name}`, import.meta.url), "utf8"), "base64");
-    expect(decodeEntry(golden("lane-entry-1.b64"))).toEqual(frames);
-    expect(encodeEntry(frames).equals(golden("lane-entry-1.b64"))).toBe(true);
-    // Earlier writers set the base to the first frame's time.
-    expect(decodeEntry(golden("lane-entry-1-base-at-first.b64"))).toEqual(frames);
+  const golden = (name: string) =>
+    Buffer.from(readFileSync(new URL(`golden/${name}`, import.meta.url), "utf8"), "base64");
+
+  test("what is written is format 2, with the time to the answer (golden file)", () => {
+    expect(decodeEntry(golden("lane-entry-2.b64"))).toEqual(frames);
+    expect(encodeEntry(frames).equals(golden("lane-entry-2.b64"))).toBe(true);
+  });
+
+  test("an entry written by format 1 is read for ever (golden files)", () => {
+    const untimed = frames.map(({ answeredAfterMs: _, ...frame }) => frame);
+    expect(decodeEntry(golden("lane-entry-1.b64"))).toEqual(untimed);
+    // The earliest writers set the base to the first frame's time.
+    expect(decodeEntry(golden("lane-entry-1-base-at-first.b64"))).toEqual(untimed);
+  });
+
+  test("an answer whose time nobody measured has none; one that is out of range is the nearest that there is", () => {
+    const answered = (answeredAfterMs?: number): LaneFrame => ({
+      ...(frames[0] as LaneFrame),
+      answer: "[]",
+      ...(answeredAfterMs === undefined ? {} : { answeredAfterMs }),
+    });
+    const told = decodeEntry(encodeEntry([answered(), answered(-1), answered(0.6), answered(2 ** 40)]));
+    expect(told.map(({ answeredAfterMs }) => answeredAfterMs)).toEqual([undefined, 0, 1, 0xffff_fffe]);
   });
 
   test("a frame larger than the builder's buffer makes it grow", () => {
@@ -106,7 +123,7 @@ describe("lane entry", () => {
 
   test("a newer format is told apart from damage", () => {
     const newer = encodeEntry(frames);
-    newer[0] = 2;
+    newer[0] = 3;
     expect(() => decodeEntry(newer)).toThrow(UnknownEntryFormat);
     const whole = encodeEntry(frames);
     expect(() => decodeEntry(whole.subarray(0, whole.length - 1))).toThrow(RangeError);

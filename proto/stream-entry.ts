@@ -1,17 +1,18 @@
 // The lane entry: all frames that arrived in one turn of a gateway's event loop, packed into one binary field.
 //
-//   entry: u8 format=1 | u48 base ms | frame*                                                     (little-endian)
+//   entry: u8 format=2 | u48 base ms | frame*                                                     (little-endian)
 //   frame: u32 bytes following | u32 seq | u16 ms after base | u8 version<<4|flags | u48 epoch
-//          | u8 n | identity[n] | [flag ANSWER: u32 m | answer[m]] | text
+//          | u8 n | identity[n] | [flag ANSWER: u32 ms from receipt to it | u32 m | answer[m]] | text
 //
-// Fields are only ever added behind new flags; a format that a build does not know is not poison: the lane waits for a
-// build that knows it (UnknownEntryFormat).
+// Format 1, read for ever, has no time of the answer. The flags are used up, so what is new is a new format; one that a
+// build does not know is not poison: the lane waits for a build that knows it (UnknownEntryFormat).
 
 import { OCPP_VERSIONS, type OcppVersion } from "./ocpp-version.ts";
 import type { StationIdentity } from "./station-identity.ts";
 
-/** Grows only when older builds must wait for newer ones; what can be skipped comes behind a new flag. */
-export const ENTRY_FORMAT = 1;
+/** The format that is written. Older builds wait for newer ones: the intake is deployed before the gateways. */
+export const ENTRY_FORMAT = 2;
+const FIRST_FORMAT = 1;
 
 /** The stream field that holds the entry. */
 export const ENTRY_FIELD = "f";
@@ -22,8 +23,26 @@ export const FLAG_ANSWER = 1;
 export const FLAG_EVENT = 2;
 /** We sent this frame; else the station did. */
 export const FLAG_OUTBOUND = 4;
-/** The frame breaks its schema: transaction data that was accepted all the same, or (its answer is a CALLERROR) what was refused. */
+/**
+ * Something is wrong with the frame: transaction data against its schema that was accepted all the same, what was refused
+ * (its answer is a CALLERROR), an answer against its schema or to no CALL of ours, or what is no frame at all. What a quirk
+ * profile forgave is not flagged.
+ */
 export const FLAG_FLAGGED = 8;
+
+/** The reply to an inbound frame, as it goes into an entry. */
+export interface GivenAnswer {
+  /** The reply frame's UTF-8 bytes. */
+  text: Uint8Array;
+  /** From the frame's receipt until its answer was known; undefined: nobody measured it. */
+  afterMs: number | undefined;
+}
+
+/** The answer of a frame that was refused without a word: a SEND, an answer to nothing, what is no frame. */
+export const REFUSED_IN_SILENCE = "";
+
+/** In place of the milliseconds that nobody measured. */
+const NOT_MEASURED = 0xffff_ffff;
 
 export interface LaneFrame {
   kind: "inbound" | "outbound" | "event";
@@ -37,15 +56,17 @@ export interface LaneFrame {
   receivedAtMs: number;
   /** The frame exactly as it travelled, or the event's JSON. */
   text: string;
-  /** The reply frame that was given to an inbound CALL, as sent. */
+  /** The reply frame that was given to an inbound CALL, as sent; or REFUSED_IN_SILENCE. */
   answer?: string;
+  /** From the frame's receipt until its answer was known. Absent without answer, and in entries of format 1. */
+  answeredAfterMs?: number;
   flagged: boolean;
 }
 
 /** An entry of a newer release: no damage, the lane waits for a build that reads it. */
 export class UnknownEntryFormat extends Error {
   constructor(format: number) {
-    super(`lane entry of format ${format}: this build reads format ${ENTRY_FORMAT}`);
+    super(`lane entry of format ${format}: this build reads formats ${FIRST_FORMAT} to ${ENTRY_FORMAT}`);
     this.name = "UnknownEntryFormat";
   }
 }
@@ -102,14 +123,14 @@ export class EntryBuilder {
     return this.#count === 0 || (offsetMs >= 0 && offsetMs <= MAX_ENTRY_AGE_MS);
   }
 
-  /** @param text the frame's UTF-8 bytes. @param answer UTF-8 bytes of the reply, or undefined. */
+  /** @param text the frame's UTF-8 bytes. @param answer the reply, if there is one that does not follow from the action. */
   add(
     prefix: Buffer,
     flags: number,
     seq: number,
     atMs: number,
     text: Uint8Array,
-    answer: Uint8Array | undefined,
+    answer: GivenAnswer | undefined,
   ): void {
     if (this.#count === 0) {
       this.#length = ENTRY_HEADER;
@@ -117,7 +138,7 @@ export class EntryBuilder {
       this.#buffer[0] = ENTRY_FORMAT;
       this.#buffer.writeUIntLE(this.#baseMs, 1, 6);
     }
-    const answerBytes = answer === undefined ? 0 : 4 + answer.length;
+    const answerBytes = answer === undefined ? 0 : 8 + answer.text.length;
     const following = 6 + prefix.length + answerBytes + text.length;
     this.#reserve(4 + following);
     const b = this.#buffer;
@@ -130,9 +151,10 @@ export class EntryBuilder {
     b[at] = (prefix[0] as number) | flags | (answer === undefined ? 0 : FLAG_ANSWER);
     at += prefix.length;
     if (answer !== undefined) {
-      at = b.writeUInt32LE(answer.length, at);
-      b.set(answer, at);
-      at += answer.length;
+      at = b.writeUInt32LE(wholeMs(answer.afterMs), at);
+      at = b.writeUInt32LE(answer.text.length, at);
+      b.set(answer.text, at);
+      at += answer.text.length;
     }
     b.set(text, at);
     this.#length = at + text.length;
@@ -155,6 +177,9 @@ export class EntryBuilder {
   }
 }
 
+const wholeMs = (ms: number | undefined): number =>
+  ms === undefined ? NOT_MEASURED : Math.min(Math.max(Math.round(ms), 0), NOT_MEASURED - 1);
+
 /** Packs whole frames: for tests and for writers off the hot path. */
 export function encodeEntry(frames: readonly LaneFrame[]): Buffer {
   const builder = new EntryBuilder();
@@ -163,7 +188,8 @@ export function encodeEntry(frames: readonly LaneFrame[]): Buffer {
       (f.kind === "event" ? FLAG_EVENT : 0) |
       (f.kind === "outbound" ? FLAG_OUTBOUND : 0) |
       (f.flagged ? FLAG_FLAGGED : 0);
-    const answer = f.answer === undefined ? undefined : Buffer.from(f.answer, "utf8");
+    const answer =
+      f.answer === undefined ? undefined : { text: Buffer.from(f.answer, "utf8"), afterMs: f.answeredAfterMs };
     builder.add(
       framePrefix(f.version, f.epoch, f.identity),
       flags,
@@ -179,7 +205,7 @@ export function encodeEntry(frames: readonly LaneFrame[]): Buffer {
 /** Unpacks an entry. Throws UnknownEntryFormat for a newer format, RangeError for a damaged entry. */
 export function decodeEntry(entry: Buffer): LaneFrame[] {
   const format = entry[0] ?? 0;
-  if (format !== ENTRY_FORMAT) throw new UnknownEntryFormat(format);
+  if (format < FIRST_FORMAT || format > ENTRY_FORMAT) throw new UnknownEntryFormat(format);
   const baseMs = entry.readUIntLE(1, 6);
   const frames: LaneFrame[] = [];
   let at = ENTRY_HEADER;
@@ -187,13 +213,13 @@ export function decodeEntry(entry: Buffer): LaneFrame[] {
     const end = at + 4 + entry.readUInt32LE(at);
     if (end > entry.length || end < at + 4 + FRAME_FIXED + 1)
       throw new RangeError(`frame at byte ${at} runs out of the entry`);
-    frames.push(decodeFrameAt(entry, at + 4, end, baseMs));
+    frames.push(decodeFrameAt(entry, at + 4, end, baseMs, format));
     at = end;
   }
   return frames;
 }
 
-function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number): LaneFrame {
+function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number, format: number): LaneFrame {
   const seq = entry.readUInt32LE(start);
   const receivedAtMs = baseMs + entry.readUInt16LE(start + 4);
   const versionAndFlags = entry[start + 6] as number;
@@ -205,7 +231,12 @@ function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number
   const identity = entry.toString("utf8", at + 1, identityEnd) as StationIdentity | "";
   at = identityEnd;
   let answer: string | undefined;
+  let answeredAfterMs = NOT_MEASURED;
   if (versionAndFlags & FLAG_ANSWER) {
+    if (format > 1) {
+      answeredAfterMs = entry.readUInt32LE(at);
+      at += 4;
+    }
     const answerEnd = at + 4 + entry.readUInt32LE(at);
     if (answerEnd > end) throw new RangeError(`answer at byte ${at} runs out of its frame`);
     answer = entry.toString("utf8", at + 4, answerEnd);
@@ -224,5 +255,6 @@ function decodeFrameAt(entry: Buffer, start: number, end: number, baseMs: number
     text,
     flagged,
     ...(answer === undefined ? {} : { answer }),
+    ...(answeredAfterMs === NOT_MEASURED ? {} : { answeredAfterMs }),
   };
 }

@@ -11,18 +11,38 @@ export interface Violation {
 
 type Definitions = SchemaSet["definitions"];
 
+/** How many entries the arrays of a maximal payload have at most, by how deep they are nested: a frame has an end. */
+const MAX_ENTRIES = [4, 2];
+
 /** A valid payload with only what is required, or with every field. Strings are as long as allowed, numbers at their lowest. */
 export function samplePayload(schema: JsonSchema, definitions: Definitions, every: boolean): unknown {
+  return sample(schema, definitions, every, () => 1);
+}
+
+/** A valid payload with every field, strings as long as allowed, and arrays as full as a frame can bear. */
+export function maximalPayload(schema: JsonSchema, definitions: Definitions): unknown {
+  return sample(schema, definitions, true, (at, depth) => Math.min(at.maxItems ?? Infinity, MAX_ENTRIES[depth] ?? 1));
+}
+
+function sample(
+  schema: JsonSchema,
+  definitions: Definitions,
+  every: boolean,
+  entries: (at: JsonSchema, depth: number) => number,
+  depth = 0,
+): unknown {
   const at = resolve(schema, definitions);
   if (at.enum) return at.enum[0];
   switch (at.type) {
     case "object": {
       const names = Object.entries(at.properties ?? {}).filter(([name]) => every || at.required?.includes(name));
-      return Object.fromEntries(names.map(([name, property]) => [name, samplePayload(property, definitions, every)]));
+      return Object.fromEntries(
+        names.map(([name, property]) => [name, sample(property, definitions, every, entries, depth)]),
+      );
     }
     case "array":
-      return Array.from({ length: Math.max(1, at.minItems ?? 1) }, () =>
-        samplePayload(at.items ?? {}, definitions, every),
+      return Array.from({ length: Math.max(1, at.minItems ?? 1, entries(at, depth)) }, () =>
+        sample(at.items ?? {}, definitions, every, entries, depth + 1),
       );
     case "integer":
     case "number":
@@ -75,7 +95,7 @@ function* mistakes(schema: JsonSchema, definitions: Definitions, path: string[])
   if (at.multipleOf !== undefined) yield { constraint: "multipleOf", path, broken: put(0.35), refusal: "out-of-range" };
   if (at.minItems) yield { constraint: "minItems", path, broken: put([]), refusal: "wrong-cardinality" };
   if (at.maxItems !== undefined) {
-    const tooMany = Array.from({ length: at.maxItems + 1 }, () => samplePayload(at.items ?? {}, definitions, true));
+    const tooMany = Array.from({ length: at.maxItems + 1 }, () => samplePayload(at.items ?? {}, definitions, false));
     yield { constraint: "maxItems", path, broken: put(tooMany), refusal: "wrong-cardinality" };
   }
   if (at.type === "object") yield* objectMistakes(at, definitions, path);
