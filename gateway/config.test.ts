@@ -20,7 +20,7 @@ const read = (env: Record<string, string | undefined>, files: Record<string, str
 test("the defaults need nothing but the addresses and the secrets", () => {
   const config = read(COMPLETE);
   expect(config).toMatchObject({
-    port: 9000,
+    listeners: [{ profile: 1, port: 9000 }],
     ocppPaths: ["/ocpp"],
     maxFrameBytes: 1_048_576,
     pingIntervalMs: 25_000,
@@ -42,7 +42,7 @@ test("all mistakes are named at once", () => {
   };
   const complaint = (() => {
     try {
-      return `accepted, port ${read(wrong).port}`;
+      return `accepted: ${read(wrong).nodeId}`;
     } catch (cause) {
       return (cause as Error).message;
     }

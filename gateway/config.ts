@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { EnvironmentReader, type Environment } from "@dynamo-csms/proto/process/environment";
@@ -5,14 +6,19 @@ import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
 import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
+import { readListeners, type ListenerSettings } from "./sockets/listener.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./sockets/remote-address.ts";
 
 export type AckDurability = "redis" | "replica" | "aof";
 
 export interface GatewayConfig {
   host: string;
-  /** 0: any free one; the "ready" line tells which. */
-  port: number;
+  /** Ports of 0 are any free ones; the "ready" line tells which. */
+  listeners: ListenerSettings[];
+  /** Whose certificates are taken from stations; undefined: whomever the proxy takes. */
+  clientAuthorities?: X509Certificate[];
+  /** In which trusted proxies pass the stations' certificates on; lower case. */
+  clientCertificateHeader?: string;
   internalHost: string;
   internalPort: number;
   /** Unique per process start: what an earlier process of the same name still holds in Redis is not ours. */
@@ -51,7 +57,7 @@ interface Surroundings {
 /** Reads the environment once. Throws BadConfiguration with every mistake. */
 export function readConfig(env: Environment, surroundings: Surroundings): Readonly<GatewayConfig> {
   const read = new EnvironmentReader(env, surroundings.readFile);
-  const port = read.integer("GATEWAY_PORT", 9000, 0, 65_535);
+  const { listeners, ...clientCertificates } = readListeners(read);
   const pingIntervalMs = read.durationMs("PING_INTERVAL", 25_000, 1_000, 300_000);
   const idleTimeoutMs = read.durationMs("IDLE_TIMEOUT", 75_000, 8_000, 900_000);
   // Below two intervals one lost ping would close a living connection.
@@ -85,10 +91,11 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
   const trustedProxies = read.parsed("TRUSTED_PROXIES", read.text("TRUSTED_PROXIES") ?? "", parseTrustedProxies);
   const settings = {
     host: read.text("GATEWAY_HOST") ?? "0.0.0.0",
-    port,
+    listeners,
+    ...clientCertificates,
     internalHost: read.text("INTERNAL_HOST") ?? "127.0.0.1",
     internalPort: read.integer("INTERNAL_PORT", 0, 0, 65_535),
-    nodeId: `${read.text("NODE_ID") ?? `${hostname()}-${port}`}-${surroundings.randomSuffix()}`,
+    nodeId: `${read.text("NODE_ID") ?? `${hostname()}-${listeners[0]?.port ?? 0}`}-${surroundings.randomSuffix()}`,
     unsupportedSubprotocol: read.choice("UNSUPPORTED_SUBPROTOCOL", "reject", ["reject", "closeAfterUpgrade"]),
     maxFrameBytes: read.integer("MAX_FRAME_BYTES", 1_048_576, 16_384, 16_777_216),
     pingIntervalMs,

@@ -11,22 +11,28 @@ import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/pr
 import { readConfig } from "./config.ts";
 import { createDecisionsClient } from "./inbound/decisions-client.ts";
 import { createLaneWriter } from "./inbound/lane-writer.ts";
+import { createPayloadCheck } from "./inbound/payload-check.ts";
 import { createReceiveFrame } from "./inbound/receive-frame.ts";
 import { createMetrics } from "./metrics.ts";
 import { createCommandListener } from "./outbound/command-listener.ts";
 import { createOutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { NodeLease } from "./ownership/node-lease.ts";
+import { takeStation } from "./ownership/contested-takeover.ts";
+import { createLivenessProbe } from "./ownership/liveness-probe.ts";
 import { OwnershipKeeper } from "./ownership/ownership-keeper.ts";
 import { createTakeoverAftermath } from "./ownership/takeover-aftermath.ts";
 import { createStationOwnership } from "./ownership/station-ownership.ts";
 import { admit } from "./sockets/admission.ts";
 import { AttemptLimit } from "./sockets/attempt-limits.ts";
+import { createAttemptLog } from "./sockets/attempt-log.ts";
 import { closeInWaves } from "./sockets/close-in-waves.ts";
 import { createConnectionLife } from "./sockets/connection-life.ts";
+import { createRefreshRecord } from "./sockets/refresh-record.ts";
 import { startSocketServer } from "./sockets/server.ts";
 import { SessionRegistry } from "./sockets/session-registry.ts";
 import { tellStillOpen } from "./sockets/tell-still-open.ts";
 import { createStationDirectory } from "./sockets/station-directory.ts";
+import { parseStationUrl } from "./sockets/station-url.ts";
 
 const config = configure("gateway", () =>
   readConfig(process.env, {
@@ -74,6 +80,22 @@ const failedLogins = new AttemptLimit({ burst: 10, perSecond: 0.1, maxKeys: 100_
 // Lookups reach Postgres: enough for an installer's van behind one address, too little for guessing names.
 const lookupsPerAddress = new AttemptLimit({ burst: 100, perSecond: 5, maxKeys: 100_000, nowMs });
 const lookups = new AttemptLimit({ burst: 500, perSecond: 100, maxKeys: 1, nowMs });
+// Redis is told of an attempt in ten seconds per address and station; what is the same within a batch counts once.
+const attempts = createAttemptLog({
+  nodeId,
+  redis,
+  limit: new AttemptLimit({ burst: 20, perSecond: 0.1, maxKeys: 50_000, nowMs }),
+  every: (ms, run) => {
+    const timer = setInterval(run, ms);
+    return { cancel: () => clearInterval(timer) };
+  },
+  identityOf: (path) => {
+    const url = parseStationUrl(path, config.ocppPaths);
+    return url.ok ? url.value.identity : undefined;
+  },
+  nowMs: Date.now,
+  log,
+});
 const findStation = createStationDirectory({
   redis,
   lookup: (identity) => decisions.lookup(identity),
@@ -81,16 +103,30 @@ const findStation = createStationDirectory({
   log,
 });
 
-const outgoing = createOutgoingCalls({ nodeId, lane, metrics, log });
+const checkPayload = createPayloadCheck({
+  nodeId,
+  lane,
+  metrics,
+  after: (ms, run) => void setTimeout(run, ms).unref(),
+});
+const outgoing = createOutgoingCalls({ nodeId, lane, checkPayload, metrics, log });
 const receiveFrame = createReceiveFrame({
   nodeId,
   lane,
   decisions,
   outgoing,
+  attempts,
+  checkPayload,
   redis,
   authorizeOffline: config.authorizeOffline,
   decisionHoldMs: config.decisionHoldMs,
   metrics,
+});
+const probe = createLivenessProbe({
+  nodeId,
+  publisher: redis,
+  sessions,
+  contested: (session, techInfo) => life.contested(session, techInfo),
   log,
 });
 const commands = createCommandListener({
@@ -99,16 +135,28 @@ const commands = createCommandListener({
   publisher: redis,
   sessions,
   outgoing,
+  refreshRecord: createRefreshRecord({
+    redis,
+    nodeId,
+    sessions,
+    appendEvent: (session, event) => lane.appendEvent(session, event),
+    log,
+  }),
+  probe,
   secretsKey: config.secretsKey,
   log,
 });
 
 const storageReady = () => redis.status === "ready" && lane.healthy;
+const admission = { ...config, findStation, failedLogins, now: () => new Date() };
 const life = createConnectionLife({
   nodeId,
-  admit: (claim) => admit(claim, { ocppPaths: config.ocppPaths, peppers: config.peppers, findStation, failedLogins }),
+  maxFrameBytes: config.maxFrameBytes,
+  admit: (claim) => admit(claim, admission),
   storageReady,
-  ownership,
+  newAttempt: () => ownership.newAttempt(),
+  take: (identity, newcomer) => takeStation(identity, newcomer, { ownership, probe }),
+  attempts,
   aftermath,
   ownershipEnded: (identity, epoch) => keeper.ended(identity, epoch),
   sessions,
@@ -160,6 +208,7 @@ const shutdown = createShutdown(
         clearInterval(reassertion);
         if (sockets === undefined) return;
         await keeper.settled();
+        await attempts.stop();
         await commands.stop();
         await lease.release();
       },
@@ -185,11 +234,12 @@ stopOnSignals(shutdown, log);
 await Promise.all([connectionReady(redis), lane.open()]);
 await lease.start();
 await commands.start();
-sockets = await startSocketServer({ ...config, life, receiveFrame, metrics, log });
+sockets = await startSocketServer({ ...config, life, attempts, receiveFrame, metrics, log });
 
 // Whatever the connections missed while they were away: owners that Redis forgot, messages to close.
 for (const connection of [redis, subscriber]) connection.on("ready", () => void keeper.assertAgain());
 // A failover inside a cluster shows as no reconnect at all.
 reassertion = setInterval(() => void keeper.assertAgain(), 300_000);
 internal.markReady();
-log.info({ port: sockets.port, internalPort: internal.port }, "ready");
+const { 1: port, 2: tlsPort, 3: mtlsPort } = sockets.ports;
+log.info({ port, tlsPort, mtlsPort, internalPort: internal.port }, "ready");

@@ -78,6 +78,13 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       buckets: SECONDS,
       registers,
     }),
+    /** listener: 1 plain, 2 TLS, 3 mutual TLS. */
+    connectionsWithoutRequest: new Counter({
+      name: "ocpp_connections_without_request_total",
+      help: "TCP connections that ended before they brought a request: failed TLS handshakes, silence, headers too slow",
+      labelNames: ["listener"] as const,
+      registers,
+    }),
     takeovers: new Counter({
       name: "ocpp_takeovers_total",
       help: "Connections that took their station over from a connection that had not ended yet",
@@ -163,6 +170,20 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       name: "ocpp_unmatched_answers_total",
       help: "Answers of stations to no open CALL: late or invented, dropped",
       labelNames: ["version"] as const,
+      registers,
+    }),
+    /** direction: in (the station refuses an answer of ours) | out (we refuse one of its). */
+    callResultErrors: new Counter({
+      name: "ocpp_call_result_errors_total",
+      help: "CALLRESULTERRORs of OCPP 2.1",
+      labelNames: ["direction"] as const,
+      registers,
+    }),
+    /** quirk: a QuirkName; mode: accept (it was forgiven) | report_only (it would have been). */
+    quirks: new Counter({
+      name: "ocpp_quirks_total",
+      help: "What quirk profiles forgave stations, or would have",
+      labelNames: ["quirk", "mode"] as const,
       registers,
     }),
     /** state: a CommandState. */

@@ -1,7 +1,6 @@
-import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
 import { CALL_ERROR_CODE, type CallRefusal } from "@dynamo-csms/proto/call-error";
 import { encodeCallError, encodeCallResult } from "@dynamo-csms/proto/ocpp-frame";
-import { FLAG_FLAGGED } from "@dynamo-csms/proto/stream-entry";
+import { FLAG_FLAGGED, type GivenAnswer } from "@dynamo-csms/proto/stream-entry";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { Session } from "../sockets/session.ts";
 import { classOf, transactionEventNeedsDecision } from "./action-class.ts";
@@ -9,9 +8,12 @@ import type { Answer } from "./answer-alone.ts";
 import type { Conversation, ReceivedCall } from "./conversation.ts";
 import type { CallToDecide } from "./decide-call.ts";
 import type { LaneWriter } from "./lane-writer.ts";
-import { maskSettings, TELLS_SETTINGS } from "./mask-secrets.ts";
+import type { StationBudget } from "./minute-budget.ts";
+import type { PayloadCheck } from "./payload-check.ts";
 import { rawPayload } from "./raw-payload.ts";
 import { mayCall } from "./registration-gate.ts";
+import { serialMismatch } from "./serial-number.ts";
+import { refusedBytes, storedBytes } from "./stored-bytes.ts";
 import { isReadableTransactionData } from "./transaction-data.ts";
 
 export interface AcceptCallDeps {
@@ -19,7 +21,14 @@ export interface AcceptCallDeps {
   decide(session: Session, call: CallToDecide): Promise<Answer>;
   /** Whether we asked this connection for a message that it may otherwise not send yet. */
   askedFor(session: Session, action: string): boolean;
-  metrics: Pick<GatewayMetrics, "callDuration" | "validationFailures" | "backpressureDrops">;
+  checkPayload: PayloadCheck;
+  /** The station at the other end is not the one that its certificate names. */
+  foreignStation(session: Session, detail: string): void;
+  /** Refused CALLs that are kept for the message log; past it they are answered all the same. */
+  refusedEntries: StationBudget;
+  /** Lines of our own log on data that breaks its schema: a unit that does it, does it with every meter value. */
+  flaggedLines: StationBudget;
+  metrics: Pick<GatewayMetrics, "callDuration" | "backpressureDrops">;
   nowMs(): number;
 }
 
@@ -28,7 +37,9 @@ type Verdict =
   | { kind: "refuse"; refusal: CallRefusal; flags: number }
   /** `payload` undefined: the time at which it is answered. */
   | { kind: "edge"; payload: string | undefined; flags: number }
-  | { kind: "decide"; flags: number };
+  | { kind: "decide"; flags: number }
+  /** Somebody else's certificate: the connection ends, and the boot gets no answer. */
+  | { kind: "foreign"; detail: string };
 
 /**
  * Known action? Registered? Valid? Then: stored by us, or asked for. Three exits refuse, in this order, so that a
@@ -37,7 +48,7 @@ type Verdict =
 function judgeCall(
   session: Session,
   call: Pick<ReceivedCall, "action" | "payload">,
-  deps: Pick<AcceptCallDeps, "askedFor" | "metrics">,
+  deps: Pick<AcceptCallDeps, "askedFor" | "checkPayload">,
   mayLog: () => boolean,
 ): Verdict {
   const { action, payload } = call;
@@ -51,9 +62,8 @@ function judgeCall(
     return refuse("not-allowed", "the station's BootNotification was not accepted yet");
 
   let flags = 0;
-  const refusal = validatePayload(session.version, action, "request", payload);
+  const refusal = deps.checkPayload(session, action, "request", payload);
   if (refusal !== undefined) {
-    deps.metrics.validationFailures.inc({ action, version: session.version });
     if (!isReadableTransactionData(action, payload)) return { kind: "refuse", refusal, flags: FLAG_FLAGGED };
     if (mayLog())
       session.log.warn(
@@ -61,6 +71,10 @@ function judgeCall(
         "transaction data against its schema: stored and flagged",
       );
     flags = FLAG_FLAGGED;
+  }
+  if (action === "BootNotification" && session.clientCertificate !== undefined) {
+    const detail = serialMismatch(session.version, session.clientCertificate.commonName, payload as object);
+    if (detail !== undefined) return { kind: "foreign", detail };
   }
   switch (known.class) {
     case "edge":
@@ -102,16 +116,17 @@ export function createAcceptCall(deps: AcceptCallDeps) {
     const code = CALL_ERROR_CODE[refusal.refusal][session.version];
     const reply = encodeCallError(call.messageId, code, refusal.description);
     // For the message log alone, and best effort: a refusal promises nothing, so it does not wait to be durable.
-    if (conversation.loggedRefusals.spend(call.startedAtMs))
+    if (deps.refusedEntries.spend(session.identity, call.startedAtMs))
       deps.lane.append(
         session.prefix,
         flags,
         call.seq,
         call.receivedAtMs,
         refusedBytes(call),
-        Buffer.from(reply, "utf8"),
+        given(call, reply),
         () => undefined,
       );
+    conversation.chargeRefusal();
     conversation.answerInTurn(() => {
       session.send(reply);
       answered(call, "error");
@@ -181,7 +196,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
           call.seq,
           call.receivedAtMs,
           call.bytes,
-          Buffer.from(reply, "utf8"),
+          given(call, reply),
           whenStored(session, conversation, call, () => reply),
         );
         conversation.nextTurn();
@@ -190,10 +205,15 @@ export function createAcceptCall(deps: AcceptCallDeps) {
   }
 
   return (session: Session, conversation: Conversation, call: ReceivedCall): "stored" | "holds-turn" => {
-    const verdict = judgeCall(session, call, deps, () => conversation.flaggedLines.spend(call.startedAtMs));
+    const verdict = judgeCall(session, call, deps, () => deps.flaggedLines.spend(session.identity, call.startedAtMs));
     switch (verdict.kind) {
       case "refuse":
         refuseCall(session, conversation, call, verdict);
+        return "holds-turn";
+      case "foreign":
+        deps.foreignStation(session, verdict.detail);
+        session.close(1008, "serial number is not the certificate's");
+        conversation.nextTurn();
         return "holds-turn";
       case "edge":
         storeEdge(session, conversation, call, verdict);
@@ -215,20 +235,8 @@ const refuse = (refusal: CallRefusal["refusal"], description: string): Verdict =
   flags: 0,
 });
 
-/** The frame as received, unless it tells a secret setting. */
-export function storedBytes(
-  call: Pick<ReceivedCall, "action" | "payload" | "bytes" | "messageId">,
-  type = 2,
-): Uint8Array {
-  return TELLS_SETTINGS.has(call.action) ? maskedBytes(call, type) : call.bytes;
-}
-
-/** As `storedBytes`; but a message that should not have come may tell a setting under any name. */
-const refusedBytes = (call: ReceivedCall): Uint8Array => maskedBytes(call, 2);
-
-function maskedBytes(call: Pick<ReceivedCall, "action" | "payload" | "bytes" | "messageId">, type: number): Uint8Array {
-  const masked = maskSettings(call.payload);
-  return masked === undefined
-    ? call.bytes
-    : Buffer.from(JSON.stringify([type, call.messageId, call.action, masked]), "utf8");
-}
+/** The reply as it goes into the lane, with the time that it took to know it. */
+const given = (call: Pick<ReceivedCall, "startedAtMs">, reply: string): GivenAnswer => ({
+  text: Buffer.from(reply, "utf8"),
+  afterMs: performance.now() - call.startedAtMs,
+});

@@ -8,7 +8,7 @@ import { classOf, transactionEventNeedsDecision } from "./action-class.ts";
 describe.each(OCPP_VERSIONS)("%s", (version) => {
   const station = actionsOf(version).filter((action) => isStationAction(version, action));
 
-  test("every action of the station has a class, and ours have none", () => {
+  test("[H6] every action of the station has a class, and ours have none", () => {
     for (const action of actionsOf(version)) {
       expect(classOf(version, action, isSend(version, action)) !== undefined).toBe(isStationAction(version, action));
     }
@@ -31,14 +31,14 @@ describe.each(OCPP_VERSIONS)("%s", (version) => {
   });
 
   test.each(["heartbeat", "HeartbeatRequest", "__proto__", "constructor", "toString", "", "Reset"])(
-    "%j is no action of a station",
+    "[F12] [C19] %j is no action of a station",
     (action) => {
       expect(classOf(version, action, false)).toBeUndefined();
     },
   );
 });
 
-test("a SEND is not a CALL and a CALL not a SEND", () => {
+test("[F4] a SEND is not a CALL and a CALL not a SEND", () => {
   expect(classOf("2.1", "NotifyPeriodicEventStream", false)).toBeUndefined();
   expect(classOf("2.1", "Heartbeat", true)).toBeUndefined();
 });

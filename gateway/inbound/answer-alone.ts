@@ -39,10 +39,10 @@ export async function answerAlone(call: CallToAnswer, deps: AnswerAloneDeps): Pr
     case "BootNotification":
       return bootAnswer(call.record, deps);
     case "Authorize": {
-      const status =
-        (await cachedStatus(call.record.orgId, payload, deps)) ??
-        (deps.authorizeOffline === "accept" ? "Accepted" : "Invalid");
-      return answer("idTag" in payload ? { idTagInfo: { status } } : { idTokenInfo: { status } });
+      const cached =
+        (await cachedToken(call.record.orgId, payload, deps)) ??
+        ({ status: deps.authorizeOffline === "accept" ? "Accepted" : "Invalid" } satisfies CachedToken);
+      return answer("idTag" in payload ? { idTagInfo: idTagInfo(cached) } : { idTokenInfo: idTokenInfo(cached) });
     }
     case "StopTransaction":
       return answer({});
@@ -84,9 +84,10 @@ async function transactionEventAnswer(
   deps: AnswerAloneDeps,
 ): Promise<LoneAnswer> {
   if (payload["eventType"] === "Ended" || !namesToken(payload["idToken"])) return answer({});
-  const status =
-    (await cachedStatus(record.orgId, payload, deps)) ?? (deps.authorizeOffline === "accept" ? "Accepted" : undefined);
-  return status === undefined ? { kind: "hold" } : answer({ idTokenInfo: { status } });
+  const cached =
+    (await cachedToken(record.orgId, payload, deps)) ??
+    (deps.authorizeOffline === "accept" ? ({ status: "Accepted" } satisfies CachedToken) : undefined);
+  return cached === undefined ? { kind: "hold" } : answer({ idTokenInfo: idTokenInfo(cached) });
 }
 
 /** `NoAuthorization` is how 2.x says that there is no token (start by button). Flagged data may hold anything here. */
@@ -94,30 +95,57 @@ function namesToken(idToken: unknown): boolean {
   return typeof idToken === "object" && idToken !== null && (idToken as { type?: unknown }).type !== "NoAuthorization";
 }
 
-/** The token's status as the control plane last gave it; undefined: not in the cache. */
-async function cachedStatus(
+/** As the control plane writes it (authorizationCache in redis-keys.ts). */
+interface CachedToken {
+  status: string;
+  expiryDate?: string;
+  parentIdTag?: string;
+  validUntilMs?: number;
+}
+
+/** What the control plane last said of the token; undefined: not in the cache, or too long ago. */
+async function cachedToken(
   orgId: string,
   payload: Record<string, unknown>,
   deps: AnswerAloneDeps,
-): Promise<string | undefined> {
+): Promise<CachedToken | undefined> {
   const token = tokenOf(payload);
   if (token === undefined) return undefined;
   const text = await deps.redis.hget(authorizationCache(orgId), token).catch(() => null);
   const cached = text === null ? undefined : readCached(text);
-  if (cached === undefined) return undefined;
+  if (cached === undefined || (cached.validUntilMs ?? Infinity) <= deps.nowMs()) return undefined;
   const isExpired = cached.expiryDate !== undefined && Date.parse(cached.expiryDate) <= deps.nowMs();
-  return isExpired ? "Expired" : cached.status;
+  return isExpired ? { ...cached, status: "Expired" } : cached;
 }
 
-/** Undefined: not as this build knows it (a newer control plane wrote it), which is a miss. */
-function readCached(text: string): { status: string; expiryDate?: string } | undefined {
+/**
+ * Undefined: not as this build knows it (a newer control plane wrote it), or nothing but a revision (the token was changed
+ * since it was last asked for): both are a miss.
+ */
+function readCached(text: string): CachedToken | undefined {
   try {
-    const cached = JSON.parse(text) as { status?: unknown; expiryDate?: string } | null;
+    const cached = JSON.parse(text) as Partial<CachedToken> | null;
     return typeof cached?.status === "string" ? { ...cached, status: cached.status } : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** idTagInfo of 1.6 (C16 §7.8): a parentIdTag is at most 20 characters. */
+const idTagInfo = ({ status, expiryDate, parentIdTag }: CachedToken) => ({
+  ...(expiryDate === undefined ? {} : { expiryDate }),
+  ...(parentIdTag === undefined || parentIdTag.length > 20 ? {} : { parentIdTag }),
+  status,
+});
+
+/** idTokenInfo of 2.x (P2 IdTokenInfoType). */
+const idTokenInfo = ({ status, expiryDate, parentIdTag }: CachedToken) => ({
+  status,
+  ...(expiryDate === undefined ? {} : { cacheExpiryDateTime: expiryDate }),
+  ...(parentIdTag === undefined || parentIdTag.length > 36
+    ? {}
+    : { groupIdToken: { idToken: parentIdTag, type: "Central" } }),
+});
 
 /** idTag (1.6 CiString20) and idToken (2.x identifierString) are case-insensitive: the cache's fields are lower case. */
 function tokenOf(payload: Record<string, unknown>): string | undefined {

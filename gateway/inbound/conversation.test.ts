@@ -9,14 +9,34 @@ import { WaitingBytes } from "./waiting-bytes.ts";
 /** A connection whose CALLs are all held until `nextTurn`, unless `takeTurn` says otherwise. */
 function scene(waiting: WaitingBytes, takeTurn: TakeTurn = () => "holds-turn") {
   const closed: number[] = [];
+  let nowMs = 0;
+  let timers: { atMs: number; run: () => void }[] = [];
   const session = new Session(
     { identity: "cs-1" as StationIdentity, version: "1.6", epoch: 7, record: {} as StationRecord, remoteAddress: "" },
-    { send: () => true, close: (code) => void closed.push(code) },
+    {
+      send: () => true,
+      close: (code) => void closed.push(code),
+      answersPing: async () => true,
+      recordChanged: () => undefined,
+    },
     pino({ level: "silent" }),
   );
-  const conversation = new Conversation(session, takeTurn, waiting);
+  const conversation = new Conversation(session, takeTurn, {
+    waiting,
+    monotonicMs: () => nowMs,
+    after: (ms, run) => void timers.push({ atMs: nowMs + ms, run }),
+  });
+  /** Lets time pass, and what waits for it happen. */
+  function pass(ms: number): void {
+    for (const untilMs = nowMs + ms; nowMs < untilMs;) {
+      nowMs += 1;
+      const due = timers.filter(({ atMs }) => atMs <= nowMs);
+      timers = timers.filter(({ atMs }) => atMs > nowMs);
+      for (const { run } of due) run();
+    }
+  }
   const receive = (bytes: number) => conversation.receive({ bytes: Buffer.alloc(bytes) } as unknown as ReceivedCall);
-  return { conversation, session, receive, closed };
+  return { conversation, session, receive, closed, pass };
 }
 
 test("what waits for decisions is bounded in bytes, over all connections", () => {
@@ -45,4 +65,76 @@ test("a fault ends its connection, and leaves nothing counted", () => {
   expect(() => receive(100)).toThrow("thrown");
   expect(closed).toEqual([1011]);
   expect(waiting.take(100)).toBe(true);
+});
+
+/** A connection whose CALLs are stored and answered at once, one after the other, as of a station that keeps to F2. */
+function politeScene() {
+  const waiting = new WaitingBytes(64 * 1024 * 1024);
+  let taken = 0;
+  const made = scene(waiting, () => {
+    taken += 1;
+    made.session.waitingFrames -= 1;
+    return "stored";
+  });
+  return { ...made, taken: () => taken, waiting };
+}
+
+test("[F3] [1.6-historic] a thousand CALLs from a time offline are taken at once, the others at a steady rate; none is dropped", () => {
+  const { receive, pass, taken, closed } = politeScene();
+  let sent = 0;
+  const sendAll = (upTo: number) => {
+    // The next one follows its answer, as the specification has it.
+    while (sent < upTo && taken() === sent) {
+      expect(receive(100)).toBe("taken");
+      sent += 1;
+    }
+  };
+  sendAll(3_000);
+  expect([sent, taken()]).toEqual([1_001, 1_000]);
+  for (let ms = 0; ms < 21_000; ms += 10) {
+    pass(10);
+    sendAll(3_000);
+  }
+  expect([sent, taken(), closed]).toEqual([3_000, 3_000, []]);
+});
+
+test("[F3] past the rate the CALLs of a station that does not wait are bounded all the same", () => {
+  const { receive, pass, taken } = politeScene();
+  const outcomes = Array.from({ length: 1_000 + 17 }, () => receive(10));
+  expect(outcomes.filter((outcome) => outcome === "too-many")).toHaveLength(1);
+  expect(taken()).toBe(1_000);
+  pass(161);
+  expect(taken()).toBe(1_016);
+});
+
+test("[F13] refused CALLs cost more: their station is slowed down sooner, and still gets each answer", () => {
+  const { conversation, receive, pass, taken } = politeScene();
+  let sent = 0;
+  while (sent < 1_000 && taken() === sent) {
+    receive(10);
+    sent += 1;
+    conversation.chargeRefusal();
+  }
+  expect(taken()).toBe(500);
+  pass(21);
+  expect(taken()).toBe(501);
+});
+
+test("large CALLs cost more than small ones", () => {
+  const { receive, taken } = politeScene();
+  let sent = 0;
+  while (sent < 100 && taken() === sent) {
+    receive(1024 * 1024);
+    sent += 1;
+  }
+  expect(taken()).toBe(16);
+});
+
+test("what waits for its rate when the connection ends is let go of", () => {
+  const { receive, pass, taken, session, waiting } = politeScene();
+  for (let n = 0; n < 1_010; n++) receive(10);
+  session.close(1013, "");
+  pass(1_000);
+  expect(taken()).toBe(1_000);
+  expect(waiting.take(64 * 1024 * 1024)).toBe(true);
 });

@@ -1,5 +1,6 @@
 import type { Session } from "../sockets/session.ts";
 import { MinuteBudget } from "./minute-budget.ts";
+import { type BucketLimits, TokenBucket } from "./token-bucket.ts";
 import type { WaitingBytes } from "./waiting-bytes.ts";
 
 /** A CALL of the station, read and numbered, waiting for its turn. */
@@ -18,13 +19,28 @@ export interface ReceivedCall {
 
 /** What no station does by accident again and again: past it the connection is closed. */
 const BROKEN_FRAMES_PER_MINUTE = 20;
-/** Enough to see what a unit does wrong; past it refused CALLs are answered all the same, and not logged. */
-const LOGGED_REFUSALS_PER_MINUTE = 20;
-/** Lines of our own log on data that breaks its schema: a unit that does it, does it with every meter value. */
-const FLAGGED_LINES_PER_MINUTE = 5;
+
+/**
+ * What one connection may cost. A CALL costs one token and one more per CALL_TOKEN_BYTES; past the rate it waits for its turn,
+ * unanswered, and so does the station: nothing is dropped that it would not say again. A night offline comes back at once,
+ * a week at this pace.
+ */
+const CALL_RATE: BucketLimits = { burst: 1_000, perSecond: 100 };
+const CALL_TOKEN_BYTES = 16 * 1024;
+/** More for one that is refused: no station has a reason to send many (F13). */
+const REFUSAL_COST = 1;
+/** A SEND tells many values at once, and nobody waits for it: past the rate it is dropped. */
+const SEND_RATE: BucketLimits = { burst: 200, perSecond: 50 };
 
 /** What becomes of the CALL in turn: stored already (`done` comes later), or the turn stays with it until `nextTurn`. */
 export type TakeTurn = (call: ReceivedCall) => "stored" | "holds-turn";
+
+export interface ConversationDeps {
+  /** Counts the CALLs of all connections that the lane does not have yet. */
+  waiting: WaitingBytes;
+  monotonicMs(): number;
+  after(ms: number, run: () => void): void;
+}
 
 /**
  * A station that does not wait for answers (F2 forbids it) is borne with up to here; then it is let go, because we
@@ -38,13 +54,15 @@ export const MAX_WAITING_CALLS = 16;
  */
 export class Conversation {
   readonly brokenFrames = new MinuteBudget(BROKEN_FRAMES_PER_MINUTE);
-  readonly loggedRefusals = new MinuteBudget(LOGGED_REFUSALS_PER_MINUTE);
-  readonly flaggedLines = new MinuteBudget(FLAGGED_LINES_PER_MINUTE);
   /** SENDs appended and not yet durable. */
   waitingSends = 0;
+  readonly sends: TokenBucket;
   readonly #session: Session;
   readonly #takeTurn: TakeTurn;
-  readonly #waiting: WaitingBytes;
+  readonly #deps: ConversationDeps;
+  readonly #calls: TokenBucket;
+  /** The next CALL waits for its token. */
+  #paused = false;
   #queue: ReceivedCall[] = [];
   #held = false;
   /** Bytes of the CALL in turn. */
@@ -53,17 +71,19 @@ export class Conversation {
   #inLane = 0;
   #whenLaneEmpty: (() => void) | undefined;
 
-  /** @param waiting counts the CALLs of all connections that the lane does not have yet */
-  constructor(session: Session, takeTurn: TakeTurn, waiting: WaitingBytes) {
+  constructor(session: Session, takeTurn: TakeTurn, deps: ConversationDeps) {
     this.#session = session;
     this.#takeTurn = takeTurn;
-    this.#waiting = waiting;
+    this.#deps = deps;
+    const nowMs = deps.monotonicMs();
+    this.#calls = new TokenBucket(CALL_RATE, nowMs);
+    this.sends = new TokenBucket(SEND_RATE, nowMs);
   }
 
   /** Takes a CALL in, unless too many of this connection wait already, or too much of all. */
   receive(call: ReceivedCall): "taken" | "too-many" | "no-room" {
     if (this.#session.waitingFrames >= MAX_WAITING_CALLS) return "too-many";
-    if (!this.#waiting.take(call.bytes.length)) return "no-room";
+    if (!this.#deps.waiting.take(call.bytes.length)) return "no-room";
     this.#session.waitingFrames += 1;
     this.#queue.push(call);
     this.#go();
@@ -96,24 +116,46 @@ export class Conversation {
     else this.#whenLaneEmpty = run;
   }
 
+  /** The CALL in turn is refused. */
+  chargeRefusal(): void {
+    this.#calls.charge(REFUSAL_COST);
+  }
+
   /** Ends a turn that was held. */
   nextTurn(): void {
     this.#endTurn();
     this.#go();
   }
 
+  /** Until there is a token. A closed connection is seen to then as well: what waits here is small. */
+  #pause(): void {
+    this.#paused = true;
+    this.#deps.after(this.#calls.waitMs(this.#deps.monotonicMs()), () => {
+      this.#paused = false;
+      try {
+        this.#go();
+      } catch (fault) {
+        // The connection is closed; thrown out of a timer it would end the process.
+        this.#session.log.error({ error: fault }, "fault while handling a connection");
+      }
+    });
+  }
+
   #endTurn(): void {
     this.#held = false;
-    this.#waiting.release(this.#heldBytes);
+    this.#deps.waiting.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 
   #go(): void {
-    while (!this.#held) {
+    while (!this.#held && !this.#paused) {
       // What a closed connection still had to say was never answered: the station says it again.
-      if (!this.#session.open) for (const { bytes } of this.#queue.splice(0)) this.#waiting.release(bytes.length);
-      const call = this.#queue.shift();
+      if (!this.#session.open) for (const { bytes } of this.#queue.splice(0)) this.#deps.waiting.release(bytes.length);
+      const call = this.#queue[0];
       if (call === undefined) return;
+      if (!this.#calls.take(this.#deps.monotonicMs())) return this.#pause();
+      this.#calls.charge(Math.floor(call.bytes.length / CALL_TOKEN_BYTES));
+      this.#queue.shift();
       this.#held = true;
       this.#heldBytes = call.bytes.length;
       try {

@@ -24,7 +24,7 @@ function scene(
   } as StationRecord;
   const session = new Session(
     { identity: "cs-1" as StationIdentity, version: "1.6", epoch: 7, record, remoteAddress: "" },
-    { send: () => true, close: () => undefined },
+    { send: () => true, close: () => undefined, answersPing: async () => true, recordChanged: () => undefined },
     pino({ level: "silent" }),
   );
   const decisions = [...(options.decisions ?? [])];
@@ -88,7 +88,7 @@ describe("the control plane is away", () => {
   });
 
   test.each(["unknown", "pending"] as const)(
-    "a station whose registration is %s waits for 60 to 120 s",
+    "[1.4-interval] a station whose registration is %s waits for 60 to 120 s",
     async (registration) => {
       const { decide } = scene({ registration });
       expect(await decide("BootNotification", {})).toEqual(
@@ -111,7 +111,9 @@ describe("the control plane is away", () => {
     const { decide } = scene({ cache });
     expect(await decide("Authorize", { idTag: "TAG" })).toEqual(answered({ idTagInfo: { status: "Accepted" } }));
     expect(await decide("Authorize", { idTag: "Blocked" })).toEqual(answered({ idTagInfo: { status: "Blocked" } }));
-    expect(await decide("Authorize", { idTag: "old" })).toEqual(answered({ idTagInfo: { status: "Expired" } }));
+    expect(await decide("Authorize", { idTag: "old" })).toEqual(
+      answered({ idTagInfo: { expiryDate: "2025-12-31T00:00:00Z", status: "Expired" } }),
+    );
     expect(await decide("Authorize", { idToken: { idToken: "TAG", type: "ISO14443" } })).toEqual(
       answered({ idTokenInfo: { status: "Accepted" } }),
     );
@@ -149,7 +151,7 @@ describe("the control plane is away", () => {
     });
   });
 
-  test("StartTransaction is asked again for 15 s, then the station is let go, never refused", async () => {
+  test("[1.6-never-error] StartTransaction is asked again for 15 s, then the station is let go, never refused", async () => {
     const { decide, asked } = scene();
     expect(await decide("StartTransaction", START)).toMatchObject({ kind: "let-go" });
     expect(asked()).toBe(31); // every 500 ms from 0 to 15 s

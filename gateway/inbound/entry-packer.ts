@@ -1,4 +1,4 @@
-import { EntryBuilder } from "@dynamo-csms/proto/stream-entry";
+import { EntryBuilder, type GivenAnswer } from "@dynamo-csms/proto/stream-entry";
 import type { LaneLimits } from "./lane-limits.ts";
 import type { RetainedEntry, Stored } from "./retained-entries.ts";
 
@@ -45,7 +45,7 @@ export class EntryPacker {
     seq: number,
     atMs: number,
     text: Uint8Array,
-    answer: Uint8Array | undefined,
+    answer: GivenAnswer | undefined,
     done: Stored,
   ): void {
     if (this.isEmpty) this.#sinceMs = this.#nowMs();

@@ -8,7 +8,7 @@
 import { encodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { LEASE_MS } from "@dynamo-csms/proto/redis-keys";
-import { FLAG_EVENT, framePrefix } from "@dynamo-csms/proto/stream-entry";
+import { FLAG_EVENT, framePrefix, type GivenAnswer } from "@dynamo-csms/proto/stream-entry";
 import { Cluster } from "ioredis";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
@@ -112,7 +112,7 @@ export class LaneWriter {
   /**
    * Appends a frame. `done` is told once: true when it is durable, in the order of the appends of this writer; false when
    * it waited for too long or too much waits already (then it may or may not be stored: never answer it).
-   * @param flags FLAG_OUTBOUND, FLAG_FLAGGED @param text, answer UTF-8; kept until they are durable, so not to be reused
+   * @param flags FLAG_OUTBOUND, FLAG_FLAGGED @param text UTF-8; it and the answer are kept until they are durable, so not to be reused
    */
   append(
     prefix: Buffer,
@@ -120,7 +120,7 @@ export class LaneWriter {
     seq: number,
     atMs: number,
     text: Uint8Array,
-    answer: Uint8Array | undefined,
+    answer: GivenAnswer | undefined,
     done: Stored,
   ): void {
     this.#append(prefix, flags, seq, atMs, text, answer, done, this.#limits.waitingBytes);
@@ -164,7 +164,7 @@ export class LaneWriter {
     seq: number,
     atMs: number,
     text: Uint8Array,
-    answer: Uint8Array | undefined,
+    answer: GivenAnswer | undefined,
     done: Stored,
     maxWaiting: number,
   ): void {

@@ -47,6 +47,22 @@ function namesSecret(value: Record<string, unknown>): boolean {
   return typeof name === "string" && SECRET_SETTING.test(name);
 }
 
+/** A field whose value may be a secret, or whose own name says so: its value, to its end or to that of the text. */
+const TOLD_VALUE = new RegExp(
+  `("(?:${VALUE_FIELDS.join("|")}|[^"\\\\]{0,100}(?:${SECRET_SETTING.source})[^"\\\\]{0,100})"\\s*:\\s*")(?:[^"\\\\]|\\\\[^])*\\\\?("|$)`,
+  "gi",
+);
+
+/**
+ * The beginning of a text that may be no JSON: where a secret setting is named anywhere in the text, the values of all
+ * settings are masked, for without structure nobody can tell which belongs to which.
+ * @param length characters of the text to give back at the most
+ */
+export function maskText(text: string, length: number): string {
+  const beginning = text.slice(0, length);
+  return SECRET_SETTING.test(text) ? beginning.replace(TOLD_VALUE, `$1${MASK}$2`) : beginning;
+}
+
 /** The payload (JSON text) with the values at these dot paths masked. Paths that lead nowhere are skipped. */
 export function maskPaths(payload: string, paths: readonly string[]): string {
   if (paths.length === 0) return payload;
@@ -59,6 +75,23 @@ export function maskPaths(payload: string, paths: readonly string[]): string {
     if (isObject(at) && Object.hasOwn(at, last)) at[last] = MASK;
   }
   return JSON.stringify(root);
+}
+
+/** Shorter values stand in many texts by chance. */
+const MIN_SECRET = 6;
+
+/** Masks the values at these dot paths of the payload (JSON text) wherever a text, plain or JSON, repeats them. */
+export function echoMask(payload: string, paths: readonly string[]): (text: string) => string {
+  const root = JSON.parse(payload) as unknown;
+  const secrets = paths
+    .map((path) =>
+      path
+        .split(".")
+        .reduce<unknown>((at, step) => (isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined), root),
+    )
+    .filter((value) => typeof value === "string" && value.length >= MIN_SECRET)
+    .flatMap((value) => [value as string, JSON.stringify(value).slice(1, -1)]);
+  return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

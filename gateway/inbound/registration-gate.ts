@@ -27,12 +27,12 @@ const TRIGGERED: Record<string, string> = {
   SignCombinedCertificate: "SignCertificate",
 };
 
-/** The CALL that the station owes us once it accepted this one of ours; undefined: none. */
-export function askedForBy(action: string, payload: unknown): string | undefined {
+/** The CALL that the station owes us once it accepted this one of ours; undefined: none. @param payload valid JSON text */
+export function askedForBy(action: string, payload: string): string | undefined {
   switch (action) {
     case "TriggerMessage":
     case "ExtendedTriggerMessage": {
-      const requested = (payload as { requestedMessage?: unknown }).requestedMessage;
+      const requested = (JSON.parse(payload) as { requestedMessage?: unknown }).requestedMessage;
       if (typeof requested !== "string") return undefined;
       return Object.hasOwn(TRIGGERED, requested) ? TRIGGERED[requested] : requested;
     }

@@ -16,7 +16,9 @@ import {
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { askerReports, nodeCommands } from "@dynamo-csms/proto/redis-keys";
 import { unseal, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Logger } from "pino";
+import type { LivenessProbe } from "../ownership/liveness-probe.ts";
 import type { Session } from "../sockets/session.ts";
 import type { SessionRegistry } from "../sockets/session-registry.ts";
 import type { OutgoingCall, OutgoingCalls } from "./outgoing-calls.ts";
@@ -29,6 +31,10 @@ export interface CommandListenerDeps {
   publisher: RedisConnection;
   sessions: Pick<SessionRegistry, "get" | "supersede" | "revoke">;
   outgoing: Pick<OutgoingCalls, "enqueue" | "refuse">;
+  /** Reads the record of a station that is connected here again. Never rejects. */
+  refreshRecord(identity: StationIdentity): Promise<void>;
+  /** Answers other nodes, and gets their answers. */
+  probe: Pick<LivenessProbe, "onProbe" | "onProbed">;
   /** Opens sealed payloads. */
   secretsKey: SecretsKey;
   log: Logger;
@@ -60,7 +66,7 @@ export function createCommandListener(deps: CommandListenerDeps) {
   }
 
   function onCommand(command: CommandMessage): void {
-    if (seen.has(command.commandId)) {
+    if (seen.has(command.commandId, command.epoch)) {
       report(command, { kind: "received" });
       const outcome = seen.outcome(command.commandId);
       if (outcome !== undefined) report(command, { kind: "outcome", outcome });
@@ -70,7 +76,7 @@ export function createCommandListener(deps: CommandListenerDeps) {
     // Another epoch is another connection: whoever asked may not know yet that it asked for the past.
     if (session === undefined || session.epoch !== command.epoch || session.version !== command.version)
       return report(command, { kind: "notHere" });
-    seen.add(command.commandId);
+    seen.add(command.commandId, command.epoch);
     report(command, { kind: "received" });
 
     const payload = openPayload(command, deps.secretsKey);
@@ -99,6 +105,9 @@ export function createCommandListener(deps: CommandListenerDeps) {
     if (!decoded.ok) return log.error({ problem: decoded.error }, "message on the node channel not understood");
     const message = decoded.value;
     if (message.kind === "command") return onCommand(message);
+    if (message.kind === "refresh") return void deps.refreshRecord(message.identity);
+    if (message.kind === "probe") return void deps.probe.onProbe(message);
+    if (message.kind === "probed") return deps.probe.onProbed(message);
     if (message.reason === "revoked") sessions.revoke(message.identity, message.belowEpoch);
     else sessions.supersede(message.identity, message.belowEpoch);
   }

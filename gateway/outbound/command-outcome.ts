@@ -9,11 +9,14 @@ const POSITIVE: ReadonlySet<string> = new Set([
   "RebootRequired", // ChangeConfiguration, SetVariables: stored, in force after a reboot
   "Scheduled", // ChangeAvailability, Reset, ClearDisplayMessage: after the running transaction
   "Unlocked", // UnlockConnector
+  "Unpublished", // UnpublishFirmware
 ]);
 
 export interface CallTimes {
   sentAtMs: number;
   answeredAtMs: number;
+  /** Where the answer stands among the station's frames. */
+  answeredAs: { epoch: number; seq: number };
 }
 
 /** A CALLRESULT that is valid: accepted when its status is positive or when it has none. @param response JSON text to keep */

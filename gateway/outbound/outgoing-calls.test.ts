@@ -1,20 +1,28 @@
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import type { LaneEvent } from "@dynamo-csms/proto/lane-event";
 import { decodeFrame } from "@dynamo-csms/proto/ocpp-frame";
+import type { QuirkSettings } from "@dynamo-csms/proto/quirks";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import { FLAG_FLAGGED } from "@dynamo-csms/proto/stream-entry";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Registration, StationRecord } from "@dynamo-csms/proto/station-record";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { createMetrics } from "../metrics.ts";
+import { createPayloadCheck } from "../inbound/payload-check.ts";
 import { Session } from "../sockets/session.ts";
-import { createOutgoingCalls } from "./outgoing-calls.ts";
+import { createOutgoingCalls, type OutgoingCallsDeps } from "./outgoing-calls.ts";
 
-function scene(options: { version?: OcppVersion; registration?: Registration; sends?: boolean } = {}) {
+function scene(
+  options: { version?: OcppVersion; registration?: Registration; quirks?: QuirkSettings; sends?: boolean } = {},
+) {
   const sent: string[] = [];
   const told: [string, CommandOutcome][] = [];
   const stored: string[] = [];
   const events: LaneEvent[] = [];
+  /** Of the stored frames: which are flagged, and the answers that we gave to them. */
+  const flagged: boolean[] = [];
+  const replies: string[] = [];
   let nowMs = 1_000;
   let timers: { atMs: number; run: () => void }[] = [];
   const log = pino({ level: "silent" });
@@ -23,19 +31,31 @@ function scene(options: { version?: OcppVersion; registration?: Registration; se
       identity: "cs-1" as StationIdentity,
       version: options.version ?? "1.6",
       epoch: 7,
-      record: { registration: options.registration ?? "accepted" } as StationRecord,
+      record: { registration: options.registration ?? "accepted", quirks: options.quirks } as StationRecord,
       remoteAddress: "",
     },
-    { send: (text) => (options.sends ?? true) && sent.push(text) > 0, close: () => undefined },
+    {
+      send: (text) => (options.sends ?? true) && sent.push(text) > 0,
+      close: () => undefined,
+      answersPing: async () => true,
+      recordChanged: () => undefined,
+    },
     log,
   );
+  const lane: OutgoingCallsDeps["lane"] = {
+    append(_prefix, flags, _seq, _atMs, text, answer) {
+      stored.push(Buffer.from(text).toString());
+      if (answer !== undefined) replies.push(Buffer.from(answer.text).toString());
+      flagged.push((flags & FLAG_FLAGGED) !== 0);
+    },
+    appendEvent: (_session, event) => void events.push(event),
+  };
+  const metrics = createMetrics({ version: "test", nodeId: "node-1" });
   const outgoing = createOutgoingCalls({
     nodeId: "node-1",
-    lane: {
-      append: (_prefix, _flags, _seq, _atMs, text) => void stored.push(Buffer.from(text).toString()),
-      appendEvent: (_session, event) => void events.push(event),
-    },
-    metrics: createMetrics({ version: "test", nodeId: "node-1" }),
+    lane,
+    checkPayload: createPayloadCheck({ nodeId: "node-1", lane, metrics, after: () => undefined }),
+    metrics,
     log,
     clock: {
       nowMs: () => nowMs,
@@ -53,6 +73,8 @@ function scene(options: { version?: OcppVersion; registration?: Registration; se
     sent,
     told,
     stored,
+    flagged,
+    replies,
     events,
     pass(ms: number) {
       nowMs += ms;
@@ -79,14 +101,15 @@ function scene(options: { version?: OcppVersion; registration?: Registration; se
     /** False: the frame was for nobody. */
     answer(text: string): boolean {
       const decoded = decodeFrame(text);
-      if (!decoded.ok || decoded.value.kind === "call" || decoded.value.kind === "send") throw new Error("no answer");
+      if (!decoded.ok || (decoded.value.kind !== "callResult" && decoded.value.kind !== "callError"))
+        throw new Error("no answer");
       return outgoing.settle(session, decoded.value, text, Buffer.from(text));
     },
     states: () => told.map(([id, { state }]) => `${id} ${state}`),
   };
 }
 
-test("a call waits behind the one that is open", () => {
+test("[F2] a call waits behind the one that is open", () => {
   const { call, answer, sent, states } = scene();
   call("a");
   call("b");
@@ -119,7 +142,7 @@ test("a CALLERROR is an error in the station's words", () => {
   expect(told[0]?.[1]).toMatchObject({ state: "error", error: { code: "NotSupported", description: "no such thing" } });
 });
 
-test("an answer that comes too late is for nobody, and does not touch the next call", () => {
+test("[F11] an answer that comes too late is for nobody, and does not touch the next call", () => {
   const { call, answer, pass, states, sent } = scene();
   call("a");
   call("b");
@@ -131,12 +154,88 @@ test("an answer that comes too late is for nobody, and does not touch the next c
   expect(states()).toEqual(["a timeout", "b accepted"]);
 });
 
-test("an invented id, and a CALLRESULTERROR, settle nothing", () => {
+test("[F11] an invented id settles nothing", () => {
   const { call, answer, states } = scene();
   call("a");
   expect(answer('[3,"x",{}]')).toBe(false);
-  expect(answer('[5,"a","GenericError","",{}]')).toBe(false);
+  expect(answer('[4,"x","GenericError","",{}]')).toBe(false);
   expect(states()).toEqual([]);
+});
+
+test("[C12] [F11] an answer that comes after its deadline is given to nobody, ten thousand times", () => {
+  const { call, answer, pass, states } = scene();
+  for (let n = 0; n < 10_000; n++) {
+    call(`late-${n}`, "Reset", { type: "Soft" }, { deadlineAtMs: Infinity });
+    pass(30_000);
+    call(`next-${n}`, "Reset", { type: "Soft" }, { deadlineAtMs: Infinity });
+    expect(answer(`[3,"late-${n}",{"status":"Rejected"}]`)).toBe(false);
+    expect(answer(`[3,"next-${n}",{"status":"Accepted"}]`)).toBe(true);
+  }
+  const counted = Map.groupBy(states(), (state) => state.replace(/\d+/, "N"));
+  expect([...counted].map(([state, all]) => [state, all.length])).toEqual([
+    ["late-N timeout", 10_000],
+    ["next-N accepted", 10_000],
+  ]);
+}, 60_000);
+
+test("[1.3-codes] a CALLERROR counts whatever the spelling of its code, and keeps it", () => {
+  const codes = [
+    "FormationViolation",
+    "FormatViolation",
+    "OccurenceConstraintViolation",
+    "OccurrenceConstraintViolation",
+    "Oops",
+  ];
+  for (const version of ["1.6", "2.0.1", "2.1"] as const) {
+    const { call, answer, told } = scene({ version });
+    for (const code of codes) {
+      call(code, "ClearCache", {});
+      answer(JSON.stringify([4, code, code, "", {}]));
+    }
+    expect(told.map(([, { state, error }]) => [state, error?.code])).toEqual(codes.map((code) => ["error", code]));
+  }
+});
+
+test("[F10] 2.1 refuses a bad CALLRESULT once: its copy is for nobody, and a bad CALLERROR is not answered at all", () => {
+  const { call, answer, sent, flagged, replies } = scene({ version: "2.1" });
+  call("a", "Reset", { type: "Immediate" });
+  answer('[3,"a",{"status":"Perhaps"}]');
+  expect(answer('[3,"a",{"status":"Perhaps"}]')).toBe(false);
+  call("b", "Reset", { type: "Immediate" });
+  answer('[4,"b",7]');
+  expect(sent.map((text) => text.slice(0, 6))).toEqual(['[2,"a"', '[5,"a"', '[2,"b"']);
+  // The message log has the bad answer, flagged, with what was said to it.
+  expect(flagged).toEqual([false, true, false, false]);
+  expect(replies).toEqual([sent[1]]);
+});
+
+test.each(["accept", "report_only"] as const)("a quirk in the answer to a CALL of ours: %s", (mode) => {
+  const { call, answer, states, sent, events } = scene({ version: "2.1", quirks: { unknown_fields: { mode } } });
+  call("a", "Reset", { type: "Immediate" });
+  answer('[3,"a",{"status":"Accepted","uptime":7}]');
+  expect(states()).toEqual([mode === "accept" ? "a accepted" : "a error"]);
+  expect(sent).toHaveLength(mode === "accept" ? 1 : 2);
+  expect(events.filter(({ event }) => event === "quirk")).toEqual([
+    {
+      event: "quirk",
+      nodeId: "node-1",
+      quirk: "unknown_fields",
+      mode,
+      count: 1,
+      detail: "Reset: uptime: unknown field",
+    },
+  ]);
+});
+
+test("[1.2-not-echoed] a station that repeats the secret which it was sent does not bring it into lane, row or report", () => {
+  const { call, answer, stored, events, told, states } = scene();
+  const payload = { key: "AuthorizationKey", value: 'hunter"2hunter2' };
+  call("a", "ChangeConfiguration", payload, { secretPaths: ["value"] });
+  answer(JSON.stringify([4, "a", "PropertyConstraintViolation", `bad: ${payload.value}`, { value: payload.value }]));
+  call("b", "ChangeConfiguration", payload, { secretPaths: ["value"] });
+  answer(JSON.stringify([3, "b", { status: "Accepted", statusInfo: payload.value }]));
+  expect(states()).toEqual(["a error", "b error"]);
+  expect(stored.join() + JSON.stringify(events) + JSON.stringify(told)).not.toContain("hunter");
 });
 
 test("the connection ends: what was sent is unknown, what was not is not_connected", () => {
@@ -166,14 +265,14 @@ test("a call whose deadline passes in the queue is never sent", () => {
   expect(sent).toHaveLength(1);
 });
 
-test("nothing is sent to a rejected station", () => {
+test("[1.4-rejected] nothing is sent to a rejected station", () => {
   const { call, sent, states } = scene({ registration: "rejected" });
   call("a", "TriggerMessage", { requestedMessage: "BootNotification" });
   expect(sent).toEqual([]);
   expect(states()).toEqual(["a not_connected"]);
 });
 
-test("what the station agreed to send is remembered for this connection, for a while", () => {
+test("[1.4-early-calls] what the station agreed to send is remembered for this connection, for a while", () => {
   const { call, answer, pass, outgoing, session } = scene({ registration: "pending" });
   call("a", "TriggerMessage", { requestedMessage: "StatusNotification" });
   expect(outgoing.askedFor(session, "StatusNotification")).toBe(false);
@@ -191,7 +290,7 @@ test("what the station refused to send was not asked for", () => {
   expect(outgoing.askedFor(session, "StatusNotification")).toBe(false);
 });
 
-test("only 2.1 says CALLRESULTERROR to a result that breaks its schema", () => {
+test("[F10] only 2.1 says CALLRESULTERROR to a result that breaks its schema", () => {
   const newer = scene({ version: "2.1" });
   newer.call("a", "Reset", { type: "Immediate" });
   newer.answer('[3,"a",{"status":"Perhaps"}]');

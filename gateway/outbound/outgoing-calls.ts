@@ -3,9 +3,10 @@
 
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import { encodeCall } from "@dynamo-csms/proto/ocpp-frame";
-import { FLAG_OUTBOUND } from "@dynamo-csms/proto/stream-entry";
+import { FLAG_FLAGGED, FLAG_OUTBOUND } from "@dynamo-csms/proto/stream-entry";
 import type { Logger } from "pino";
 import type { LaneWriter } from "../inbound/lane-writer.ts";
+import type { PayloadCheck } from "../inbound/payload-check.ts";
 import { maskPaths } from "../inbound/mask-secrets.ts";
 import { askedForBy, whyNotSend } from "../inbound/registration-gate.ts";
 import type { GatewayMetrics } from "../metrics.ts";
@@ -32,7 +33,8 @@ export interface OutgoingCall {
 export interface OutgoingCallsDeps {
   nodeId: string;
   lane: Pick<LaneWriter, "append" | "appendEvent">;
-  metrics: Pick<GatewayMetrics, "frames" | "callDuration" | "callsInFlight" | "commands" | "validationFailures">;
+  checkPayload: PayloadCheck;
+  metrics: Pick<GatewayMetrics, "frames" | "callDuration" | "callsInFlight" | "commands" | "callResultErrors">;
   log: Logger;
   clock?: Clock;
 }
@@ -180,22 +182,16 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
     settle(session: Session, frame: AnswerFrame, text: string, bytes: Uint8Array): boolean {
       const line = lines.get(session);
       const call = line?.open?.call;
-      // A CALLRESULTERROR is about our answer to a CALL of the station, never about ours.
-      if (
-        line === undefined ||
-        call === undefined ||
-        frame.kind === "callResultError" ||
-        frame.messageId !== call.commandId
-      )
-        return false;
+      if (line === undefined || call === undefined || frame.messageId !== call.commandId) return false;
       const answeredAtMs = clock.nowMs();
       const seq = session.nextSeq();
       const sentAtMs = close(line, call, frame.kind);
-      const times = { sentAtMs, answeredAtMs };
-      const { outcome, stored } = readAnswer({ session, action: call.action, frame, text, bytes, times }, metrics);
-      lane.append(session.prefix, 0, seq, answeredAtMs, stored, undefined, ignoreStored);
+      const times = { sentAtMs, answeredAtMs, answeredAs: { epoch: session.epoch, seq } };
+      const { outcome, stored, flagged, reply } = readAnswer({ session, call, frame, text, bytes, times }, deps);
+      const told = reply === undefined ? undefined : { text: Buffer.from(reply, "utf8"), afterMs: 0 };
+      lane.append(session.prefix, flagged ? FLAG_FLAGGED : 0, seq, answeredAtMs, stored, told, ignoreStored);
       // Only what the station accepted does it owe us; its answer comes before what it sends.
-      const askedFor = outcome.state === "accepted" ? askedForBy(call.action, JSON.parse(call.payload)) : undefined;
+      const askedFor = outcome.state === "accepted" ? askedForBy(call.action, call.payload) : undefined;
       if (askedFor !== undefined) line.askedFor.set(askedFor, answeredAtMs + ASKED_FOR_MS);
       conclude(session, call, outcome);
       next(session, line);

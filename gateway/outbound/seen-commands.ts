@@ -26,7 +26,7 @@ interface Kept {
 export class SeenCommands {
   readonly #limits: SeenLimits;
   readonly #nowMs: () => number;
-  readonly #ids = new Set<string>();
+  readonly #seen = new Map<string, { epoch: number; neverSent: boolean }>();
   /** In the order of their ends. */
   readonly #outcomes = new Map<string, Kept>();
   #bytes = 0;
@@ -36,9 +36,13 @@ export class SeenCommands {
     this.#nowMs = nowMs;
   }
 
-  /** Whether the command came before. */
-  has(commandId: string): boolean {
-    return this.#ids.has(commandId);
+  /**
+   * Whether the command came before, for this connection or for another one that may have sent it. One that surely was not
+   * sent on its former connection is new to this one: it waited for its station meanwhile.
+   */
+  has(commandId: string, epoch: number): boolean {
+    const known = this.#seen.get(commandId);
+    return known !== undefined && !(known.neverSent && known.epoch !== epoch);
   }
 
   /** Undefined: it has not ended yet, or its outcome is not kept any more. */
@@ -47,19 +51,23 @@ export class SeenCommands {
     return this.#outcomes.get(commandId)?.outcome;
   }
 
-  /** Remembers a command that came for the first time. */
-  add(commandId: string): void {
-    this.#ids.add(commandId);
-    if (this.#ids.size <= this.#limits.commands) return;
-    const [oldest] = this.#ids;
+  /** Remembers a command that came for the first time, or the first time for this connection. */
+  add(commandId: string, epoch: number): void {
+    this.#drop(commandId);
+    this.#seen.delete(commandId);
+    this.#seen.set(commandId, { epoch, neverSent: false });
+    if (this.#seen.size <= this.#limits.commands) return;
+    const [oldest] = this.#seen.keys();
     if (oldest === undefined) return;
-    this.#ids.delete(oldest);
+    this.#seen.delete(oldest);
     this.#drop(oldest);
   }
 
   /** Keeps how it ended, as long as there is room. */
   ended(commandId: string, outcome: CommandOutcome): void {
-    if (!this.#ids.has(commandId)) return;
+    const known = this.#seen.get(commandId);
+    if (known === undefined) return;
+    known.neverSent = outcome.state === "not_connected";
     const bytes = JSON.stringify(outcome).length;
     this.#drop(commandId);
     this.#outcomes.set(commandId, { outcome, bytes, atMs: this.#nowMs() });

@@ -1,11 +1,34 @@
 import { encodeNodeMessage } from "@dynamo-csms/proto/command-message";
-import { nodeCommands, stationOwner, stationRecord } from "@dynamo-csms/proto/redis-keys";
+import { nodeCommands, stationOwner, stationRecord, stationTakeovers } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 
 /** Who held the station before; node "" when nobody did. */
 export interface Takeover {
   epoch: number;
   former: { node: string; epoch: number };
+}
+
+/** Whoever holds the station was taken over too often of late: nothing was taken. */
+export interface Contested {
+  node: string;
+  epoch: number;
+  /** Within TAKEOVER_WINDOW_MS. */
+  takeovers: number;
+}
+
+export type TakeOutcome =
+  | { kind: "taken"; takeover: Takeover }
+  /** The station's record is newer than the one that the newcomer was admitted by. */
+  | { kind: "recordChanged" }
+  | { kind: "contested"; by: Contested };
+
+export interface TakeRequest {
+  attempt: string;
+  /** Of the record by which the newcomer was admitted. */
+  admittedRev: number;
+  remoteAddress: string;
+  /** Of a connection that was asked and did not answer: it holds nobody up any more. 0: none. */
+  deadEpoch: number;
 }
 
 export interface OwnershipDeps {
@@ -16,21 +39,40 @@ export interface OwnershipDeps {
   nodeId: string;
 }
 
+/** So many takeovers within the window are nobody's concern: a station behind a bad line reconnects before its old socket is found dead. */
+export const TAKEOVERS_ALLOWED = 3;
+export const TAKEOVER_WINDOW_MS = 600_000;
+
 /**
  * The clock makes epochs grow even when Redis lost the former one; the stored one makes them grow even when the clock
  * stepped back. Numbers go out as text: Lua's would be cut to 14 digits. Nothing is taken for a station whose record
- * became another one since it was admitted: its password may have been withdrawn.
+ * became another one since it was admitted: its password may have been withdrawn. And nothing is taken from a connection
+ * that may be alive when there were too many takeovers of late, or when two addresses take the station from each other.
  */
 const TAKE = `
 local rev = tonumber(redis.call('HGET', KEYS[2], 'rev'))
-if rev and rev > tonumber(ARGV[2]) then return false end
+if rev and rev > tonumber(ARGV[2]) then return {'recordChanged'} end
 local former = redis.call('HMGET', KEYS[1], 'node', 'epoch')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if former[1] then
+  local from = {}
+  for _, entry in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
+    local at, address = string.match(entry, '^(%d+) (.*)$')
+    if tonumber(at) > now - tonumber(ARGV[6]) then from[#from + 1] = address end
+  end
+  local alternating = #from >= 2 and from[1] ~= ARGV[4] and from[2] == ARGV[4]
+  if (#from >= tonumber(ARGV[7]) or alternating) and former[2] ~= ARGV[5] then
+    return {'contested', former[1], former[2], tostring(#from)}
+  end
+  redis.call('LPUSH', KEYS[3], string.format('%.0f', now) .. ' ' .. ARGV[4])
+  redis.call('LTRIM', KEYS[3], 0, 9)
+  redis.call('PEXPIRE', KEYS[3], ARGV[6])
+end
 local epoch = string.format('%.0f', math.max((tonumber(former[2]) or 0) + 1, now))
 redis.call('HSET', KEYS[1], 'node', ARGV[1], 'epoch', epoch, 'attempt', ARGV[3],
   'formerNode', former[1] or '', 'formerEpoch', former[2] or '0')
-return {epoch, former[1] or '', former[2] or '0'}`;
+return {'taken', epoch, former[1] or '', former[2] or '0'}`;
 
 /** What TAKE did in this attempt, if it is still the last word on the station. */
 const FIND_ATTEMPT = `
@@ -62,17 +104,38 @@ export function createStationOwnership({ redis, nodeId }: OwnershipDeps) {
 
     /**
      * Makes this node the owner and gives the new connection its epoch: higher than every earlier one of the station.
-     * Undefined: the station's record is newer than `admittedRev`; nothing was taken. Rejected, it may have been carried
-     * out all the same: `findAttempt` tells.
+     * Rejected, it may have been carried out all the same: `findAttempt` tells.
      */
-    async take(identity: StationIdentity, admittedRev: number, attempt: string): Promise<Takeover | undefined> {
-      const keys = [stationOwner(identity), stationRecord(identity)];
-      return takeoverOf(await redis.eval(TAKE, 2, ...keys, nodeId, admittedRev, attempt));
+    async take(identity: StationIdentity, request: TakeRequest): Promise<TakeOutcome> {
+      const { attempt, admittedRev, remoteAddress, deadEpoch } = request;
+      const keys = [stationOwner(identity), stationRecord(identity), stationTakeovers(identity)];
+      const limits = [TAKEOVER_WINDOW_MS, TAKEOVERS_ALLOWED];
+      const reply = await redis.eval(
+        TAKE,
+        3,
+        ...keys,
+        nodeId,
+        admittedRev,
+        attempt,
+        remoteAddress,
+        deadEpoch,
+        ...limits,
+      );
+      const [kind, ...facts] = reply as [TakeOutcome["kind"], ...string[]];
+      switch (kind) {
+        case "taken":
+          return { kind, takeover: takeoverOf(facts) };
+        case "contested":
+          return { kind, by: { node: facts[0] ?? "", epoch: Number(facts[1]), takeovers: Number(facts[2]) } };
+        case "recordChanged":
+          return { kind };
+      }
     },
 
     /** What an attempt took whose answer was lost. Undefined: nothing, or others have the station since. */
     async findAttempt(identity: StationIdentity, attempt: string): Promise<Takeover | undefined> {
-      return takeoverOf(await redis.eval(FIND_ATTEMPT, 1, stationOwner(identity), attempt));
+      const reply = await redis.eval(FIND_ATTEMPT, 1, stationOwner(identity), attempt);
+      return reply === null ? undefined : takeoverOf(reply as string[]);
     },
 
     /** Ends the ownership of this very connection. False: a newer one has the station already; nothing was changed. */
@@ -96,8 +159,6 @@ export function createStationOwnership({ redis, nodeId }: OwnershipDeps) {
   };
 }
 
-function takeoverOf(reply: unknown): Takeover | undefined {
-  if (reply === null) return undefined;
-  const [epoch, node, formerEpoch] = reply as [string, string, string];
+function takeoverOf([epoch, node = "", formerEpoch]: readonly string[]): Takeover {
   return { epoch: Number(epoch), former: { node, epoch: Number(formerEpoch) } };
 }

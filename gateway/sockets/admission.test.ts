@@ -38,7 +38,7 @@ function scene({
         subprotocols: "ocpp1.6",
         authorization,
         remoteAddress: "192.0.2.1",
-        tls: false,
+        listener: 1,
         ...rest,
       },
       {
@@ -50,6 +50,7 @@ function scene({
           exhausted: (key) => failedAttempts.filter((failed) => failed === key).length >= failures,
           take: (key) => failedAttempts.push(key) > 0,
         },
+        now: () => new Date("2026-06-01T00:00:00Z"),
       },
     );
   };
@@ -57,11 +58,16 @@ function scene({
     const admitted = await attempt(claim);
     return admitted.ok ? "admitted" : admitted.error.reason;
   };
-  return { attempt, reason };
+  /** What the station's operator is told of it. */
+  const told = async (claim?: Parameters<typeof attempt>[0]) => {
+    const admitted = await attempt(claim);
+    return admitted.ok ? "admitted" : admitted.error.attempt;
+  };
+  return { attempt, reason, told };
 }
 
 describe("a station with the right password", () => {
-  test("is admitted with the version that it prefers and is registered for", async () => {
+  test("[H2] is admitted with the version that it prefers and is registered for", async () => {
     const admitted = await scene().attempt({ subprotocols: "ocpp2.1, ocpp2.0.1, ocpp1.6" });
     expect(admitted).toMatchObject({
       ok: true,
@@ -69,7 +75,7 @@ describe("a station with the right password", () => {
     });
   });
 
-  test("is told by a note when the path names another version", async () => {
+  test("[H1] is told by a note when the path names another version", async () => {
     expect(await scene().attempt({ subprotocols: "ocpp2.0.1" })).toMatchObject({
       ok: true,
       value: { notes: ["version-in-path-differs"] },
@@ -86,30 +92,34 @@ describe("a station with the right password", () => {
     expect([await reason({ password: "right" }), await reason({ password: "old" })]).toEqual(["admitted", "admitted"]);
   });
 
-  test("learns that it offers no version that it is registered for", async () => {
-    const admitted = await scene().attempt({ subprotocols: "ocpp2.1" });
-    expect(admitted).toEqual({
+  test("[H2] learns that it offers no version that it is registered for", async () => {
+    const detail = "this charge point is registered for OCPP 1.6, 2.0.1";
+    expect(await scene().attempt({ subprotocols: "ocpp2.1" })).toEqual({
       ok: false,
-      error: { reason: "no-common-subprotocol", detail: "this charge point is registered for OCPP 1.6, 2.0.1" },
+      error: {
+        reason: "no-common-subprotocol",
+        detail,
+        attempt: { identity: "cs001", outcome: "wrong_version", detail },
+      },
     });
   });
 
-  test("learns that it was retired", async () => {
+  test("[H10] learns that it was retired", async () => {
     expect(await scene({ record: { retired: true } }).reason()).toBe("retired");
   });
 
-  test("needs TLS with security profile 2", async () => {
+  test("[1.8-no-downgrade] needs TLS with security profile 2", async () => {
     const { reason } = scene({ record: { securityProfile: 2 } });
-    expect([await reason(), await reason({ tls: true })]).toEqual(["tls-required", "admitted"]);
+    expect([await reason(), await reason({ listener: 2 })]).toEqual(["tls-required", "admitted"]);
   });
 
-  test("cannot use a password with security profile 3", async () => {
-    expect(await scene({ record: { securityProfile: 3 } }).reason({ tls: true })).toBe("client-certificate-required");
+  test("[1.8-no-downgrade] cannot use a password with security profile 3", async () => {
+    expect(await scene({ record: { securityProfile: 3 } }).reason({ listener: 2 })).toBe("client-certificate-required");
   });
 });
 
 describe("a stranger", () => {
-  test("is told the same whether the station, the password, the user name or all is wrong", async () => {
+  test("[H12] is told the same whether the station, the password, the user name or all is wrong", async () => {
     const { attempt } = scene();
     const refused = [
       await attempt({ path: "/ocpp/1.6/CS999", user: "CS999" }),
@@ -123,11 +133,11 @@ describe("a stranger", () => {
     expect(answers[0]?.headers).toContainEqual(["WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"']);
   });
 
-  test("does not learn that a station was retired", async () => {
+  test("[H12] does not learn that a station was retired", async () => {
     expect(await scene({ record: { retired: true } }).reason({ password: "wrong" })).toBe("bad-credentials");
   });
 
-  test("is stopped after some failures, and only there: the station itself still gets in", async () => {
+  test("[D1] is stopped after some failures, and only there: the station itself still gets in", async () => {
     const { reason } = scene();
     for (let i = 0; i < 3; i++) expect(await reason({ password: "wrong" })).toBe("bad-credentials");
     expect(await reason({ password: "wrong" })).toBe("too-many-attempts");
@@ -154,10 +164,87 @@ describe("without the means to check", () => {
   });
 });
 
-test("no subprotocol, and none that anybody speaks, are refused before anything is looked up", async () => {
-  const { reason } = scene({ answer: { kind: "away", what: "storage" } });
-  expect([await reason({ subprotocols: "" }), await reason({ subprotocols: "ocpp0.1" })]).toEqual([
-    "no-subprotocol",
-    "no-common-subprotocol",
-  ]);
+describe("what the operator is told", () => {
+  test.each([
+    [{}, { path: "/ocpp/a%2Fb" }, "malformed_identity"],
+    [{}, { path: "/elsewhere" }, "malformed_identity"],
+    [{}, { path: "/ocpp/CS999", user: "CS999" }, "unknown_identity"],
+    [{}, { authorization: "" }, "no_credentials"],
+    [{}, { authorization: "Bearer x" }, "bad_credentials"],
+    [{}, { user: "CS002" }, "bad_credentials"],
+    [{}, { password: "wrong" }, "bad_credentials"],
+    [{}, { subprotocols: "" }, "no_subprotocol"],
+    [{}, { subprotocols: "ocpp0.1" }, "subprotocol_mismatch"],
+    [{}, { subprotocols: "ocpp2.1" }, "wrong_version"],
+    [{ retired: true }, {}, "retired"],
+    [{ securityProfile: 2 }, {}, "plain_ws"],
+    [{ securityProfile: 2 }, { authorization: "" }, "plain_ws"],
+    [{ securityProfile: 3 }, { listener: 2 }, "wrong_security_profile"],
+    [{}, { listener: 3 }, "no_client_certificate"],
+  ] as const)("of a station %j, an attempt %j is %s", async (record, claim, outcome) => {
+    expect(await scene({ record }).told(claim)).toMatchObject({ outcome });
+  });
+});
+
+test("[H12] a stranger learns nothing from its subprotocols: they are judged behind the credentials", async () => {
+  const { reason } = scene();
+  for (const subprotocols of ["", "ocpp0.1", "ocpp2.1"])
+    expect(await reason({ subprotocols, password: "wrong" })).toBe("bad-credentials");
+});
+
+describe("a quirk profile", () => {
+  const missing = (mode: "accept" | "report_only") => ({ missing_subprotocol: { mode, assume: "1.6" as const } });
+
+  test("[H4] takes a station that offers no version for the assumed one, and echoes none", async () => {
+    expect(await scene({ record: { quirks: missing("accept") } }).attempt({ subprotocols: "" })).toMatchObject({
+      ok: true,
+      value: {
+        subprotocol: { version: "1.6", token: "" },
+        quirks: [{ quirk: "missing_subprotocol", mode: "accept" }],
+      },
+    });
+  });
+
+  test("[H4] is not asked where a version was offered, nor for one that the station is not registered for", async () => {
+    const { reason } = scene({ record: { quirks: missing("accept") } });
+    expect(await reason({ subprotocols: "ocpp0.1" })).toBe("no-common-subprotocol");
+    const other = scene({ record: { quirks: missing("accept"), ocppVersions: ["2.1"] } });
+    expect(await other.reason({ subprotocols: "" })).toBe("no-subprotocol");
+  });
+
+  test("[H4] that only reports refuses as before, and says so", async () => {
+    expect(await scene({ record: { quirks: missing("report_only") } }).told({ subprotocols: "" })).toMatchObject({
+      outcome: "no_subprotocol",
+      notes: ["report_only:missing_subprotocol"],
+    });
+  });
+
+  test("[1.2-encoding] accepts a key in the other encoding; one that only reports does not", async () => {
+    const key = "00112233445566778899aabbccddeeff";
+    const verifiers = [
+      {
+        digest: digestPassword(Buffer.from(key, "hex"), PEPPER).toString("base64"),
+        pepperId: "p1",
+        encoding: "hexDecoded" as const,
+      },
+    ];
+    const withQuirk = (mode?: "accept" | "report_only") =>
+      scene({ record: { verifiers, ...(mode && { quirks: { credential_encoding: { mode } } }) } });
+    expect(await withQuirk("accept").attempt({ password: key })).toMatchObject({
+      ok: true,
+      value: {
+        verifier: verifiers[0]?.digest.slice(0, 16),
+        quirks: [{ quirk: "credential_encoding", mode: "accept" }],
+      },
+    });
+    expect(await withQuirk("report_only").told({ password: key })).toMatchObject({
+      outcome: "bad_credentials",
+      notes: ["report_only:credential_encoding"],
+    });
+    const without = await withQuirk().told({ password: key });
+    expect(without).toMatchObject({ outcome: "bad_credentials", detail: expect.stringContaining("another encoding") });
+    expect(without).not.toHaveProperty("notes");
+    // A wrong user name is not forgiven by it.
+    expect(await withQuirk("accept").reason({ password: key, user: "CS002" })).toBe("bad-credentials");
+  });
 });

@@ -1,9 +1,12 @@
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
+import type { QuirkMode, QuirkName } from "@dynamo-csms/proto/quirks";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type { ParsedIdentity } from "@dynamo-csms/proto/station-identity";
-import { passwordMatches, type Peppers } from "@dynamo-csms/proto/station-password";
+import type { Peppers } from "@dynamo-csms/proto/station-password";
 import type { StationRecord } from "@dynamo-csms/proto/station-record";
-import { isUserOf, parseBasicAuth, type BasicCredentials } from "./basic-auth.ts";
+import { authenticate, type Authentic } from "./authenticate.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
+import type { ListenerProfile } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
 import type { DirectoryAnswer } from "./station-directory.ts";
 import { parseStationUrl, type StationUrl } from "./station-url.ts";
@@ -17,8 +20,17 @@ export interface UpgradeClaim {
   /** Authorization; "" without one. */
   authorization: string;
   remoteAddress: string;
-  /** The station speaks TLS, to us or to a trusted proxy. */
-  tls: boolean;
+  /** How the station got here, to us or to a trusted proxy. */
+  listener: ListenerProfile;
+  /** Its client certificate; on listener 3 alone. */
+  certificate?: ClientCertificate;
+}
+
+/** A quirk of the station's profile that this handshake made use of. */
+export interface QuirkUse {
+  quirk: QuirkName;
+  mode: QuirkMode;
+  detail: string;
 }
 
 /** A station that may connect. */
@@ -28,6 +40,10 @@ export interface Admitted {
   subprotocol: ChosenSubprotocol;
   /** What was forgiven. */
   notes: string[];
+  quirks: QuirkUse[];
+  /** The first 16 characters of the digest of the password that let it in; absent: a certificate did. */
+  verifier?: string;
+  certificate?: ClientCertificate;
 }
 
 export interface AdmissionDeps {
@@ -35,60 +51,108 @@ export interface AdmissionDeps {
   peppers: Peppers;
   findStation(identity: ParsedIdentity["identity"], address: string): Promise<DirectoryAnswer>;
   failedLogins: { exhausted(key: string): boolean; take(key: string): boolean };
+  now(): Date;
 }
 
-/** Decides whether a station may connect, before the upgrade. Takes nothing and changes nothing but the count of failures. */
+/**
+ * Decides whether a station may connect, before the upgrade. Takes nothing and changes nothing but the count of failures.
+ * Everything about a station but its URL is judged behind its credentials: without them every station looks alike.
+ */
 export async function admit(claim: UpgradeClaim, deps: AdmissionDeps): Promise<Result<Admitted, Refusal>> {
   const url = parseStationUrl(claim.path, deps.ocppPaths);
-  if (!url.ok) return url;
-  const offered = offeredSubprotocols(claim.subprotocols);
-  if (offered.length === 0) return err({ reason: "no-subprotocol" });
-  if (chooseSubprotocol(offered, OCPP_VERSIONS) === undefined)
-    return err({ reason: "no-common-subprotocol", detail: "offer ocpp1.6, ocpp2.0.1 or ocpp2.1" });
+  if (!url.ok)
+    return err({
+      ...url.error,
+      attempt: { outcome: "malformed_identity", ...("detail" in url.error ? { detail: url.error.detail } : {}) },
+    });
+  const { identity } = url.value;
+  const refuse = (refusal: Refusal) =>
+    err<Refusal>({ ...refusal, ...(refusal.attempt && { attempt: { identity, ...refusal.attempt } }) });
 
-  const credentials = parseBasicAuth(claim.authorization);
   // Counted per address and identity: a stranger who guesses does not lock the station out.
-  const attempt = `${claim.remoteAddress} ${url.value.identity}`;
-  if (deps.failedLogins.exhausted(attempt)) return err({ reason: "too-many-attempts" });
+  const attempt = `${claim.remoteAddress} ${identity}`;
+  const limited = { reason: "too-many-attempts", attempt: { outcome: "too_many_attempts" } } as const;
+  if (deps.failedLogins.exhausted(attempt)) return refuse(limited);
 
-  const answer = await deps.findStation(url.value.identity, claim.remoteAddress);
-  if (answer.kind === "limited") return err({ reason: "too-many-attempts" });
-  if (answer.kind === "away") return err({ reason: answer.what === "storage" ? "storage-away" : "control-plane-away" });
+  const answer = await deps.findStation(identity, claim.remoteAddress);
+  if (answer.kind === "limited") return refuse(limited);
+  if (answer.kind === "away")
+    return refuse({
+      reason: answer.what === "storage" ? "storage-away" : "control-plane-away",
+      attempt: { outcome: "service_unavailable" },
+    });
   const record = answer.kind === "found" ? answer.record : undefined;
-  if (!isAuthentic(url.value, credentials, record, deps.peppers) || record === undefined) {
+  const authentic = authenticate(claim, url.value, record, deps);
+  if (!authentic.ok) {
     deps.failedLogins.take(attempt);
-    return err({ reason: "bad-credentials" });
+    return refuse(authentic.error);
   }
-  return decide(claim, url.value, offered, record);
-}
-
-/** True when password and user name are the station's. Costs the same for an unknown station. */
-function isAuthentic(
-  url: StationUrl,
-  credentials: BasicCredentials | undefined,
-  record: StationRecord | undefined,
-  peppers: Peppers,
-): boolean {
-  const matches = passwordMatches(credentials?.password ?? Buffer.alloc(0), record?.verifiers ?? [], peppers);
-  return matches && credentials !== undefined && isUserOf(credentials.username, url.identity);
+  const decided = decide(claim, url.value, authentic.value);
+  return decided.ok ? decided : refuse(decided.error);
 }
 
 /** The part that only an authenticated station learns the outcome of. */
-function decide(
-  claim: UpgradeClaim,
-  url: StationUrl,
+function decide(claim: UpgradeClaim, url: StationUrl, authentic: Authentic): Result<Admitted, Refusal> {
+  const { record } = authentic;
+  if (record.retired) return err({ reason: "retired", attempt: { outcome: "retired" } });
+  if (record.securityProfile > claim.listener)
+    return record.securityProfile === 3
+      ? err({ reason: "client-certificate-required", attempt: { outcome: "wrong_security_profile" } })
+      : err({ reason: "tls-required", attempt: { outcome: "plain_ws" } });
+
+  const chosen = subprotocolOf(offeredSubprotocols(claim.subprotocols), record);
+  if (!chosen.ok) return chosen;
+  const { subprotocol, quirks } = chosen.value;
+  const differs = url.versionInPath !== undefined && url.versionInPath !== subprotocol.version;
+  return ok({
+    ...authentic,
+    identity: url.identity,
+    subprotocol,
+    quirks: [...authentic.quirks, ...quirks, ...ownPingInterval(record)],
+    notes: [...url.notes, ...(differs ? ["version-in-path-differs"] : [])],
+  });
+}
+
+/** Told with each connection, since nothing else shows that it is in force. */
+function ownPingInterval({ quirks }: StationRecord): QuirkUse[] {
+  const quirk = quirks?.ping_interval;
+  if (quirk === undefined) return [];
+  const what = quirk.seconds > 0 ? `a ping every ${quirk.seconds} s` : "no pings";
+  return [{ quirk: "ping_interval", mode: quirk.mode, detail: what }];
+}
+
+/** Which version is spoken: the offered one, or the one that the station's profile assumes where none was offered. */
+function subprotocolOf(
   offered: readonly string[],
   record: StationRecord,
-): Result<Admitted, Refusal> {
-  if (record.retired) return err({ reason: "retired" });
-  if (record.securityProfile === 3) return err({ reason: "client-certificate-required" });
-  if (record.securityProfile === 2 && !claim.tls) return err({ reason: "tls-required" });
+): Result<{ subprotocol: ChosenSubprotocol; quirks: QuirkUse[] }, Refusal> {
   const subprotocol = chooseSubprotocol(offered, record.ocppVersions);
-  if (subprotocol === undefined) {
-    const provisioned = record.ocppVersions.join(", ");
-    return err({ reason: "no-common-subprotocol", detail: `this charge point is registered for OCPP ${provisioned}` });
+  if (subprotocol !== undefined) return ok({ subprotocol, quirks: [] });
+  const provisioned = record.ocppVersions.join(", ");
+  if (offered.length > 0) {
+    const spoken = chooseSubprotocol(offered, OCPP_VERSIONS) !== undefined;
+    const detail = spoken
+      ? `this charge point is registered for OCPP ${provisioned}`
+      : "offer ocpp1.6, ocpp2.0.1 or ocpp2.1";
+    return err({
+      reason: "no-common-subprotocol",
+      detail,
+      attempt: { outcome: spoken ? "wrong_version" : "subprotocol_mismatch", detail },
+    });
   }
-  const differs = url.versionInPath !== undefined && url.versionInPath !== subprotocol.version;
-  const notes = [...url.notes, ...(differs ? ["version-in-path-differs"] : [])];
-  return ok({ identity: url.identity, record, subprotocol, notes });
+  const quirk = record.quirks?.missing_subprotocol;
+  const assumable = quirk !== undefined && record.ocppVersions.includes(quirk.assume);
+  if (!assumable || quirk.mode !== "accept")
+    return err({
+      reason: "no-subprotocol",
+      attempt: {
+        outcome: "no_subprotocol",
+        ...(assumable ? { notes: ["report_only:missing_subprotocol"] } : {}),
+      },
+    });
+  return ok({
+    // None was offered, so none is echoed (RFC 6455 §4.2.2).
+    subprotocol: { version: quirk.assume, token: "" },
+    quirks: [{ quirk: "missing_subprotocol", mode: "accept", detail: `taken for ${quirk.assume}` }],
+  });
 }

@@ -10,13 +10,13 @@ const identityOf = (text: string): StationIdentity => {
   return parsed.value.identity;
 };
 
-test("the worked example of the 1.6 specification gives back its twenty key bytes", () => {
+test("[1.2-hex-key] the worked example of the 1.6 specification gives back its twenty key bytes", () => {
   const credentials = parseBasicAuth("Basic QUwxMDAwOgABAgMEBQYH////////////////");
   expect(credentials?.username.toString()).toBe("AL1000");
   expect(credentials?.password.toString("hex")).toBe("0001020304050607ffffffffffffffffffffffff");
 });
 
-test("the first colon separates, later ones and zero bytes belong to the password", () => {
+test("[1.2-hex-key] [C3] the first colon separates, later ones and zero bytes belong to the password", () => {
   const credentials = parseBasicAuth(basic("CS001:a:b", Buffer.from([0, 0xff])));
   expect(credentials?.username.toString()).toBe("CS001");
   expect(credentials?.password).toEqual(Buffer.from([0x61, 0x3a, 0x62, 0, 0xff]));
@@ -33,7 +33,7 @@ test.each(["", "Basic", "Basic ", "Bearer abc", "Basic !!!", "Basic YWJj", "Basi
   },
 );
 
-test("the user is the identity of the URL in any case, and nobody else", () => {
+test("[H9] the user is the identity of the URL in any case, and nobody else", () => {
   expect(isUserOf(Buffer.from("CS001"), identityOf("cs001"))).toBe(true);
   expect(isUserOf(Buffer.from("CS0011"), identityOf("cs001"))).toBe(false);
   expect(isUserOf(Buffer.from("CS001 "), identityOf("cs001"))).toBe(false);

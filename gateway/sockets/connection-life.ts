@@ -3,37 +3,55 @@ import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { ok, type Result } from "@dynamo-csms/proto/result";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
-import type { StationOwnership, Takeover } from "../ownership/station-ownership.ts";
+import type { TakenStation } from "../ownership/contested-takeover.ts";
+import {
+  TAKEOVER_WINDOW_MS,
+  TAKEOVERS_ALLOWED,
+  type Contested,
+  type Takeover,
+} from "../ownership/station-ownership.ts";
 import type { TakeoverAftermath } from "../ownership/takeover-aftermath.ts";
 import type { Admitted, UpgradeClaim } from "./admission.ts";
+import type { AttemptLog } from "./attempt-log.ts";
 import { closeLabels, type CloseCode } from "./close-codes.ts";
 import type { Refusal } from "./refusals.ts";
-import { Session, type StationSocket } from "./session.ts";
+import { Session, type Handshake, type StationSocket } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 
 /** A station that passed admission and owns its identity: what the upgrade needs, and later the session. */
 export interface Entrant extends Admitted {
   takeover: Takeover;
   remoteAddress: string;
+  handshake: Handshake;
+  /** The connection that had to be found dead before this one was let in. */
+  contestedBy?: Contested;
 }
 
 export interface ConnectionLifeDeps {
   nodeId: string;
+  /** For the reason of a close. */
+  maxFrameBytes: number;
   admit(claim: UpgradeClaim): Promise<Result<Admitted, Refusal>>;
   /** False: nothing can be stored now, so nobody new is let in. */
   storageReady(): boolean;
-  ownership: Pick<StationOwnership, "newAttempt" | "take">;
+  newAttempt(): string;
+  /** Rejects when Redis is away. */
+  take(
+    identity: StationIdentity,
+    newcomer: { attempt: string; admittedRev: number; remoteAddress: string },
+  ): Promise<TakenStation>;
   aftermath: TakeoverAftermath;
   /** Gives up the ownership of an ended connection. Never rejects. */
   ownershipEnded(identity: StationIdentity, epoch: number): Promise<void>;
   sessions: SessionRegistry;
+  attempts: Pick<AttemptLog, "note">;
   /** Stores an event of the connection under its next number. */
   appendEvent(session: Session, event: LaneEvent): void;
   sessionOpened(session: Session): void;
   sessionClosed(session: Session): void;
   metrics: Pick<
     GatewayMetrics,
-    "connections" | "connectionsOpened" | "connectionsClosed" | "connectionDuration" | "takeovers"
+    "connections" | "connectionsOpened" | "connectionsClosed" | "connectionDuration" | "takeovers" | "quirks"
   >;
   nowMs(): number;
   log: Logger;
@@ -43,6 +61,13 @@ export interface ConnectionLifeDeps {
 export function createConnectionLife(deps: ConnectionLifeDeps) {
   const { sessions, metrics, log, nodeId } = deps;
   const openedAtMs = new WeakMap<Session, number>();
+  const contestedAtMs = new WeakMap<Session, number>();
+
+  function tellContested(session: Session, techInfo: string): void {
+    session.log.warn({ techInfo }, "station contested");
+    const type = "StationIdentityContested";
+    deps.appendEvent(session, { event: "securityEvent", nodeId, type, techInfo: techInfo.slice(0, 255) });
+  }
 
   return {
     /**
@@ -50,25 +75,42 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
      * whoever gets an Entrant must open or abandon it. `stillWanted` is asked before anything is taken. Never rejects.
      */
     async enter(claim: UpgradeClaim, stillWanted: () => boolean): Promise<Result<Entrant, Refusal>> {
-      const refuse = (reason: Refusal["reason"]): Result<Entrant, Refusal> => ({ ok: false, error: { reason } });
-      if (!deps.storageReady()) return refuse("storage-away");
+      const refuse = (error: Refusal): Result<Entrant, Refusal> => ({ ok: false, error });
+      const storageAway: Refusal = { reason: "storage-away", attempt: { outcome: "service_unavailable" } };
+      if (!deps.storageReady()) return refuse(storageAway);
       // A record that was changed between the check and the takeover: the claim is judged once more, by the new one.
       for (let round = 1; round <= 2; round++) {
         const admitted = await deps.admit(claim);
         if (!admitted.ok) return admitted;
-        if (!stillWanted()) return refuse("hung-up");
+        if (!stillWanted()) return refuse({ reason: "hung-up" });
         const { identity, record } = admitted.value;
-        const attempt = deps.ownership.newAttempt();
+        const { path, subprotocols, listener, remoteAddress } = claim;
+        const attempt = deps.newAttempt();
+        let taken: TakenStation;
         try {
-          const takeover = await deps.ownership.take(identity, record.rev, attempt);
-          if (takeover !== undefined) return ok({ ...admitted.value, takeover, remoteAddress: claim.remoteAddress });
+          taken = await deps.take(identity, { attempt, admittedRev: record.rev, remoteAddress });
         } catch (error) {
           log.warn({ station: identity, error: (error as Error).message }, "ownership could not be taken");
           void deps.aftermath.uncertain(identity, attempt);
           break;
         }
+        if (taken.kind === "contested") {
+          const detail = `${taken.by.takeovers} takeovers in 10 minutes, and the connection that holds the station answers`;
+          return refuse({
+            reason: "contested",
+            attempt: { outcome: "flapping", identity, detail },
+          });
+        }
+        if (taken.kind === "taken")
+          return ok({
+            ...admitted.value,
+            takeover: taken.takeover,
+            ...(taken.contestedBy && { contestedBy: taken.contestedBy }),
+            remoteAddress,
+            handshake: { path, subprotocols, listener },
+          });
       }
-      return refuse("storage-away");
+      return refuse(storageAway);
     },
 
     /** The station hung up between the check and the upgrade. */
@@ -78,17 +120,31 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
 
     /** The socket is there: the session begins, and the one that it replaces ends. The session may be closed already when this returns. */
     open(entrant: Entrant, socket: StationSocket): Session {
-      const { identity, record, takeover, remoteAddress, subprotocol, notes } = entrant;
+      const { identity, takeover, remoteAddress, notes, quirks, certificate, contestedBy } = entrant;
       const session = new Session(
-        { identity, version: subprotocol.version, epoch: takeover.epoch, record, remoteAddress },
+        {
+          ...entrant,
+          version: entrant.subprotocol.version,
+          epoch: takeover.epoch,
+          ...(certificate && { clientCertificate: certificate }),
+        },
         socket,
         log,
       );
       openedAtMs.set(session, deps.nowMs());
       metrics.connectionsOpened.inc({ version: session.version });
       metrics.connections.inc({ version: session.version, state: "open" });
-      deps.appendEvent(session, { event: "opened", nodeId, remoteAddress, subprotocol: subprotocol.token, notes });
-      session.log.info({ version: session.version, remoteAddress, notes }, "station connected");
+      deps.appendEvent(session, openedEvent(nodeId, entrant));
+      for (const { quirk, mode, detail } of quirks) {
+        metrics.quirks.inc({ quirk, mode });
+        deps.appendEvent(session, { event: "quirk", nodeId, quirk, mode, count: 1, detail });
+      }
+      const facts = { version: session.version, remoteAddress, listener: session.handshake.listener, notes };
+      session.log.info(facts, "station connected");
+      deps.attempts.note(session, "connected", { notes: [...notes, ...quirks.map(({ quirk }) => quirk)] });
+      // Told once as the limit is passed, not for each of the reconnects of a station behind a bad line.
+      if (contestedBy !== undefined && contestedBy.takeovers <= TAKEOVERS_ALLOWED)
+        tellContested(session, `${contestedBy.takeovers} takeovers in 10 minutes; the former connection was dead`);
       const replacedHere = sessions.get(identity) !== undefined;
       const newest = sessions.add(session);
       deps.sessionOpened(session);
@@ -97,6 +153,15 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       if (takeover.former.node !== "") metrics.takeovers.inc({ former: replacedHere ? "this-node" : "other-node" });
       void deps.aftermath.tellFormer(identity, takeover);
       return session;
+    },
+
+    /** A newcomer wanted this connection's station, and had to wait since the station answered here. */
+    contested(session: Session, techInfo: string): void {
+      const nowMs = deps.nowMs();
+      // The newcomer tries again and again: its own attempts tell of each.
+      if (nowMs - (contestedAtMs.get(session) ?? -TAKEOVER_WINDOW_MS) < TAKEOVER_WINDOW_MS) return;
+      contestedAtMs.set(session, nowMs);
+      tellContested(session, techInfo);
     },
 
     /** The socket is gone, whoever closed it. `byUs`: the code that we closed it with. */
@@ -108,10 +173,33 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       metrics.connectionDuration.observe((deps.nowMs() - (openedAtMs.get(session) ?? deps.nowMs())) / 1_000);
       sessions.remove(session);
       deps.sessionClosed(session);
+      // The library ends the connection without a close frame; 1009 is what it means (RFC 6455 §7.4.1).
+      const tooLarge = code === 1006 && labels.reason === "too-large";
+      const limit = `a frame over the limit of ${deps.maxFrameBytes} bytes`;
+      if (labels.reason === "too-large")
+        deps.attempts.note(session, "frame_too_large", { detail: tooLarge ? limit : text.slice(0, 123) });
+      if (labels.reason === "superseded") deps.attempts.note(session, "superseded");
+      const toldCode = byUs ?? (tooLarge ? 1009 : code);
       // `text` is the station's own: cut, so that it cannot fill the lane.
-      deps.appendEvent(session, { event: "closed", nodeId, code: byUs ?? code, reason: text.slice(0, 123) });
-      session.log.info({ code: byUs ?? code, reason: labels.reason, detail: text }, "station disconnected");
+      const reason = tooLarge ? limit : text.slice(0, 123);
+      deps.appendEvent(session, { event: "closed", nodeId, code: toldCode, reason });
+      session.log.info({ code: toldCode, reason: labels.reason, detail: text }, "station disconnected");
       void deps.ownershipEnded(session.identity, session.epoch);
     },
   };
+}
+
+function openedEvent(nodeId: string, { subprotocol, remoteAddress, notes, handshake, verifier, certificate }: Entrant) {
+  return {
+    event: "opened",
+    nodeId,
+    remoteAddress,
+    subprotocol: subprotocol.token,
+    notes,
+    listener: handshake.listener,
+    ...(verifier && { verifier }),
+    ...(certificate && {
+      clientCertificate: { fingerprint: certificate.fingerprint, commonName: certificate.commonName },
+    }),
+  } satisfies LaneEvent;
 }

@@ -1,3 +1,4 @@
+import type { StationRecord } from "@dynamo-csms/proto/station-record";
 import type { CloseCode } from "./close-codes.ts";
 import type { Entrant } from "./connection-life.ts";
 import type { Session, StationSocket } from "./session.ts";
@@ -9,18 +10,32 @@ interface LibrarySocket {
   ping(): unknown;
   /** Brings the close event about before it returns. */
   end(code: number, reason: string): void;
+  /** As `end`, without a word to the peer. */
+  close(): void;
+}
+
+interface Deps {
+  /** Absent: the connection is closed as soon as it is open. */
+  entrant: Entrant | undefined;
+  /** The station's record changed: its times may be others. */
+  keepalive(connection: Connection, record: StationRecord): void;
 }
 
 /** A WebSocket from its upgrade to its close event, safe to use after it. */
 export class Connection implements StationSocket {
   session: Session | undefined;
   closedByUs: CloseCode | undefined;
+  /** Given up after silence: its close event has no word on it. */
+  wasLost = false;
   readonly entrant: Entrant | undefined;
+  readonly #keepalive: Deps["keepalive"];
+  /** Who waits for a sign of life. */
+  readonly #listeners = new Set<(heard: boolean) => void>();
   #ws: LibrarySocket | undefined;
 
-  /** Without an entrant the connection is closed as soon as it is open. */
-  constructor(entrant: Entrant | undefined) {
+  constructor({ entrant, keepalive }: Deps) {
     this.entrant = entrant;
+    this.#keepalive = keepalive;
   }
 
   opened(ws: LibrarySocket): void {
@@ -29,6 +44,12 @@ export class Connection implements StationSocket {
 
   closed(): void {
     this.#ws = undefined;
+    this.#tell(false);
+  }
+
+  /** A frame came in, of whatever kind. */
+  heard(): void {
+    if (this.#listeners.size > 0) this.#tell(true);
   }
 
   send(text: string): boolean {
@@ -39,9 +60,35 @@ export class Connection implements StationSocket {
     this.#ws?.ping();
   }
 
+  answersPing(timeoutMs: number): Promise<boolean> {
+    if (this.#ws === undefined) return Promise.resolve(false);
+    const answered = Promise.withResolvers<boolean>();
+    this.#listeners.add(answered.resolve);
+    const timer = setTimeout(() => answered.resolve(false), timeoutMs);
+    this.#ws.ping();
+    return answered.promise.finally(() => {
+      clearTimeout(timer);
+      this.#listeners.delete(answered.resolve);
+    });
+  }
+
+  recordChanged(record: StationRecord): void {
+    if (this.#ws !== undefined) this.#keepalive(this, record);
+  }
+
+  /** Nothing was heard of the station for too long: nobody is there to be told. */
+  lost(): void {
+    this.wasLost = true;
+    this.#ws?.close();
+  }
+
   close(code: CloseCode, reason: string): void {
     if (this.#ws === undefined) return;
     this.closedByUs = code;
     this.#ws.end(code, reason);
+  }
+
+  #tell(heard: boolean): void {
+    for (const tell of this.#listeners) tell(heard);
   }
 }

@@ -1,3 +1,6 @@
+import type { AttemptOutcome } from "@dynamo-csms/proto/connection-attempt";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+
 /** Why a handshake is refused, as a metric label: a closed set. */
 export type RefusalReason =
   | "not-an-upgrade"
@@ -6,11 +9,14 @@ export type RefusalReason =
   | "no-subprotocol"
   | "no-common-subprotocol"
   | "bad-credentials"
+  | "no-client-certificate"
+  | "bad-client-certificate"
   | "tls-required"
   | "client-certificate-required"
   | "retired"
   | "too-many-attempts"
   | "too-many-handshakes"
+  | "contested"
   | "storage-away"
   | "control-plane-away"
   | "draining"
@@ -20,6 +26,17 @@ export type RefusalReason =
 export interface Refusal {
   reason: RefusalReason;
   /** This case, in words; only where it tells nothing to a stranger. */
+  detail?: string;
+  /** What the operator is told of it; absent: nothing. */
+  attempt?: RefusedAttempt;
+}
+
+/** A refusal as the station's operator sees it, who may know more than whoever was refused. */
+export interface RefusedAttempt {
+  outcome: AttemptOutcome;
+  /** Whom the URL names; absent: nobody that could exist. */
+  identity?: StationIdentity;
+  notes?: string[];
   detail?: string;
 }
 
@@ -56,13 +73,21 @@ const REFUSALS: Record<RefusalReason, RefusalText> = {
     status: "401 Unauthorized",
     text: "Unknown charge point, or wrong password. The user name must be the charge point id of the URL.",
   },
+  "no-client-certificate": {
+    status: "403 Forbidden",
+    text: "This endpoint is for charge points with a client certificate (security profile 3), and none was sent.",
+  },
+  "bad-client-certificate": {
+    status: "403 Forbidden",
+    text: "Unknown charge point, or a client certificate that is not its own: the common name must be its serial number, the organisation its operator's, and it must be in date and not revoked.",
+  },
   "tls-required": {
     status: "403 Forbidden",
     text: "This charge point is registered with security profile 2: connect with TLS (wss://).",
   },
   "client-certificate-required": {
     status: "403 Forbidden",
-    text: "This charge point is registered with security profile 3, which needs a client certificate; this endpoint takes passwords only.",
+    text: "This charge point is registered with security profile 3: connect to the endpoint for client certificates.",
   },
   retired: {
     status: "404 Not Found",
@@ -77,6 +102,11 @@ const REFUSALS: Record<RefusalReason, RefusalText> = {
     status: "503 Service Unavailable",
     text: "Too many charge points are connecting at this moment. Try again.",
     retryAfterSeconds: 5,
+  },
+  contested: {
+    status: "429 Too Many Requests",
+    text: "This charge point is connected already, and its connection answers. Two devices seem to share its identity.",
+    retryAfterSeconds: 60,
   },
   "storage-away": {
     status: "503 Service Unavailable",

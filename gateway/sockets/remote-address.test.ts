@@ -4,30 +4,32 @@ import { parseTrustedProxies, remotePeer } from "./remote-address.ts";
 const trusted = parseTrustedProxies("10.0.0.0/8, 192.0.2.7, fd00::/8");
 const claims = { socketAddress: "10.1.1.1", proxiedAddress: "", forwardedFor: "", forwardedProto: "" };
 
-test("what a peer that is no trusted proxy says of itself is ignored", () => {
+test("[D4] what a peer that is no trusted proxy says of itself is ignored", () => {
   const forged = {
     socketAddress: "203.0.113.5",
     proxiedAddress: "1.2.3.4",
     forwardedFor: "1.2.3.4",
     forwardedProto: "https",
   };
-  expect(remotePeer(forged, trusted)).toEqual({ address: "203.0.113.5", tls: false });
+  expect(remotePeer(forged, trusted)).toEqual({ address: "203.0.113.5", headersTrusted: false });
 });
 
-test("a trusted proxy's PROXY header is believed", () => {
-  expect(remotePeer({ ...claims, proxiedAddress: "198.51.100.3" }, trusted)).toEqual({
+test("[D4] a trusted proxy's PROXY header is believed, and the HTTP headers behind it are the station's own", () => {
+  const forged = { forwardedFor: "6.6.6.6", forwardedProto: "https" };
+  expect(remotePeer({ ...claims, ...forged, proxiedAddress: "198.51.100.3" }, trusted)).toEqual({
     address: "198.51.100.3",
-    tls: false,
+    headersTrusted: false,
   });
 });
 
 test("of X-Forwarded-For the last address counts that no trusted proxy stands for", () => {
   const chain = { ...claims, forwardedFor: "6.6.6.6, 198.51.100.3, 192.0.2.7", forwardedProto: "https" };
-  expect(remotePeer(chain, trusted)).toEqual({ address: "198.51.100.3", tls: true });
+  expect(remotePeer(chain, trusted)).toEqual({ address: "198.51.100.3", tls: true, headersTrusted: true });
+  expect(remotePeer({ ...chain, forwardedProto: "http" }, trusted).tls).toBe(false);
 });
 
 test("a proxy that says nothing is the peer itself", () => {
-  expect(remotePeer(claims, trusted)).toEqual({ address: "10.1.1.1", tls: false });
+  expect(remotePeer(claims, trusted)).toEqual({ address: "10.1.1.1", headersTrusted: true });
   expect(remotePeer({ ...claims, forwardedFor: "not an address" }, trusted).address).toBe("10.1.1.1");
 });
 

@@ -27,20 +27,30 @@ export interface PeerClaims {
   forwardedProto: string;
 }
 
+export interface RemotePeer {
+  address: string;
+  /** Whether the station speaks TLS to a trusted proxy; undefined: none says so. */
+  tls?: boolean;
+  /** What the request's headers say of the station is the word of a trusted proxy. */
+  headersTrusted: boolean;
+}
+
 /**
  * The station's address, and whether it speaks TLS to the proxy. What a peer that is no trusted proxy says of itself is
- * ignored; of X-Forwarded-For the last entry counts that no trusted proxy stands for.
+ * ignored; of X-Forwarded-For the last entry counts that no trusted proxy stands for. A PROXY header comes from a proxy
+ * that passes the bytes on: the HTTP headers behind it are the station's own words.
  */
-export function remotePeer(claims: PeerClaims, trusted: TrustedProxies): { address: string; tls: boolean } {
+export function remotePeer(claims: PeerClaims, trusted: TrustedProxies): RemotePeer {
   const socketAddress = plainAddress(claims.socketAddress);
   const isTrusted = (address: string) => isIP(address) !== 0 && trusted.check(address, familyOf(address));
-  if (!isTrusted(socketAddress)) return { address: socketAddress, tls: false };
-  const tls = ["https", "wss"].includes(claims.forwardedProto.trim().toLowerCase());
+  if (!isTrusted(socketAddress)) return { address: socketAddress, headersTrusted: false };
   const proxied = plainAddress(claims.proxiedAddress);
-  if (isIP(proxied) !== 0) return { address: proxied, tls };
+  if (isIP(proxied) !== 0) return { address: proxied, headersTrusted: false };
+  const proto = claims.forwardedProto.trim().toLowerCase();
+  const tls = proto === "" ? {} : { tls: ["https", "wss"].includes(proto) };
   const hops = claims.forwardedFor.split(",").map((hop) => plainAddress(hop.trim()));
   const station = hops.findLast((hop) => isIP(hop) !== 0 && !isTrusted(hop));
-  return { address: station ?? socketAddress, tls };
+  return { address: station ?? socketAddress, ...tls, headersTrusted: true };
 }
 
 /** IPv4 in an IPv6 socket is written as IPv4 (both spellings), and IPv6 as short as Node writes it. */

@@ -13,7 +13,12 @@ function scene() {
   const session = (epoch: number) =>
     new Session(
       { identity: CS001, version: "1.6", epoch, record: {} as StationRecord, remoteAddress: "" },
-      { send: () => true, close: (code) => closed.push(`${epoch}:${code}`) },
+      {
+        send: () => true,
+        close: (code) => closed.push(`${epoch}:${code}`),
+        answersPing: async () => true,
+        recordChanged: () => undefined,
+      },
       pino({ enabled: false }),
     );
   return { registry: new SessionRegistry(() => clock.nowMs), session, closed, clock };

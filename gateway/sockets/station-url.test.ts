@@ -5,7 +5,7 @@ const PREFIXES = ["/ocpp", "/ocpp/old", "/steve/websocket/CentralSystemService"]
 const parse = (path: string) => parseStationUrl(path, PREFIXES);
 
 describe("a station's URL", () => {
-  test("has the identity behind the version, or without one", () => {
+  test("[H7] has the identity behind the version, or without one", () => {
     expect(parse("/ocpp/1.6/cp_7h2k9q4m1x8d")).toEqual({
       ok: true,
       value: { identity: "cp_7h2k9q4m1x8d", spelling: "cp_7h2k9q4m1x8d", versionInPath: "1.6", notes: [] },
@@ -13,7 +13,7 @@ describe("a station's URL", () => {
     expect(parse("/ocpp/CS001")).toEqual({ ok: true, value: { identity: "cs001", spelling: "CS001", notes: [] } });
   });
 
-  test("may end in a slash, and may repeat the identity in another case; both are noted", () => {
+  test("[H7] may end in a slash, and may repeat the identity in another case; both are noted", () => {
     expect(parse("/ocpp/2.0.1/CS001/cs001/")).toMatchObject({
       ok: true,
       value: { identity: "cs001", notes: ["trailing-slash", "repeated-identity"] },
@@ -42,7 +42,7 @@ describe("a station's URL", () => {
     ["/ocpp/%E5%85%85", "充"],
     // Encoded twice stays encoded once.
     ["/ocpp/a%252Fb", "a%2fb"],
-  ])("%s is percent-decoded once", (path, identity) => {
+  ])("[H7] [C2] %s is percent-decoded once", (path, identity) => {
     expect(parse(path)).toMatchObject({ ok: true, value: { identity } });
   });
 
@@ -60,7 +60,7 @@ describe("a station's URL", () => {
     [`/ocpp/${"x".repeat(49)}`, "48"],
     ["/ocpp/1.6/CS001/CS002", "goes on"],
     ["/ocpp/1.6/CS001/CS001/CS001", "goes on"],
-  ])("%s is refused: %s", (path, why) => {
+  ])("[H7] [C2] %s is refused: %s", (path, why) => {
     const parsed = parse(path);
     expect(parsed).toMatchObject({
       ok: false,

@@ -8,6 +8,7 @@ import {
 } from "@dynamo-csms/proto/command-message";
 import { askerReports, nodeCommands } from "@dynamo-csms/proto/redis-keys";
 import { parseSecretsKey, seal } from "@dynamo-csms/proto/sealed-secret";
+import type { StationRecord } from "@dynamo-csms/proto/station-record";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectStation } from "./fake-station.ts";
@@ -37,8 +38,8 @@ afterAll(async () => {
 });
 
 let commands = 0;
-async function scene() {
-  const station = await world.register();
+async function scene(record: Partial<StationRecord> = {}) {
+  const station = await world.register({ record });
   const connection = await connectStation(gateway.url, station);
   const received: unknown[][] = [];
   connection.ws.on("message", (data: Buffer) => received.push(JSON.parse(data.toString()) as unknown[]));
@@ -69,7 +70,7 @@ async function scene() {
   return { ...connection, station, received, epoch, commandId, publish, kinds, outcome };
 }
 
-test("a command is received, sent and answered, each reported at once and for good, with both frames in the lane", async () => {
+test("[F7] a command is received, sent and answered, each reported at once and for good, with both frames in the lane", async () => {
   const { ws, received, publish, kinds, outcome, commandId, station } = await scene();
   expect(await publish()).toBe(1);
   await until("the station has it", () => received.length === 1);
@@ -164,7 +165,7 @@ test("a payload that this node cannot open, or that breaks the schema, is never 
   expect([...one.received, ...other.received]).toEqual([]);
 });
 
-test("the station's CALL and ours cross, and both are answered", async () => {
+test("[C10] [F2] the station's CALL and ours cross, and both are answered", async () => {
   const { ws, received, publish, outcome, commandId, call } = await scene();
   await publish();
   await until("ours is open", () => received.length === 1);
@@ -211,3 +212,35 @@ test("a message that this build does not understand disturbs nothing", async () 
   await publish();
   await until("heard", () => kinds().includes("received"));
 });
+
+test("[1.4-pending] [1.4-early-calls] while Pending the channel stays open for what we ask, and no session is started", async () => {
+  const pending = await scene({ registration: "pending" });
+  const { ws, received, publish, outcome, commandId, call } = pending;
+  expect((await call("early", "MeterValues", METER_VALUES)).slice(0, 3)).toEqual([4, "early", "SecurityError"]);
+  await publish({ commandId: `${commandId}-start`, action: "RemoteStartTransaction", payload: '{"idTag":"A"}' });
+  await publish({ action: "TriggerMessage", payload: '{"requestedMessage":"MeterValues"}' });
+  await until("it is asked", () => received.length === 2);
+  expect(received[1]?.slice(0, 3)).toEqual([2, commandId, "TriggerMessage"]);
+  ws.send(JSON.stringify([3, commandId, { status: "Accepted" }]));
+  await until("the outcome", () => outcome() !== undefined);
+  expect(await call("asked for", "MeterValues", METER_VALUES)).toEqual([3, "asked for", {}]);
+  expect((await call("not asked for", "Heartbeat", {})).slice(0, 3)).toEqual([4, "not asked for", "SecurityError"]);
+  expect(ws.readyState).toBe(ws.OPEN);
+  const refused = reports.find((report) => report.commandId === `${commandId}-start` && report.kind === "outcome");
+  expect(refused).toMatchObject({ outcome: { state: "not_connected" } });
+});
+
+test("[1.4-rejected] to a rejected station nothing is sent, and its BootNotification is still heard", async () => {
+  const { received, publish, outcome, call } = await scene({ registration: "rejected" });
+  await publish({ action: "TriggerMessage", payload: '{"requestedMessage":"BootNotification"}' });
+  await until("the outcome", () => outcome() !== undefined);
+  expect(outcome()).toMatchObject({ state: "not_connected" });
+  const boot = { chargePointVendor: "Acme", chargePointModel: "One" };
+  expect((await call("boot", "BootNotification", boot))[0]).toBe(3);
+  expect(received).toHaveLength(1);
+});
+
+const METER_VALUES = {
+  connectorId: 1,
+  meterValue: [{ timestamp: "2026-01-01T00:00:00Z", sampledValue: [{ value: "1" }] }],
+};

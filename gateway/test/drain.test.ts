@@ -13,7 +13,7 @@ afterAll(() => world.close());
 
 const statusOf = async (url: string) => (await fetch(url)).status;
 
-test("a stop waits for open calls, refuses newcomers, closes with 1012, seals the lane and ends with 0", async () => {
+test("[1.5-close-codes] a stop waits for open calls, refuses newcomers, closes with 1012, seals the lane and ends with 0", async () => {
   const gateway = await world.gateway();
   const { laneId } = JSON.parse((await world.redis.get(nodeLease(gateway.nodeId))) ?? "{}") as { laneId: string };
   const [asked, idle] = [await world.register(), await world.register()];
@@ -51,6 +51,8 @@ test("a stop waits for open calls, refuses newcomers, closes with 1012, seals th
     authorization: basicAuth(idle.spelling, idle.password),
   });
   expect(newcomer).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
+  await until("the refusal is in its list", async () => (await world.attempts(idle)).length === 2);
+  expect((await world.attempts(idle))[0]).toMatchObject({ outcome: "service_unavailable" });
   expect([busy.ws.readyState, quiet.ws.readyState]).toEqual([busy.ws.OPEN, quiet.ws.OPEN]);
 
   busy.ws.send(JSON.stringify([3, "cmd_drain", { status: "Accepted" }]));

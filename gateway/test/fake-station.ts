@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { request } from "node:http";
+import { request as plainRequest } from "node:http";
+import { request as tlsRequest } from "node:https";
 import { text as textOf } from "node:stream/consumers";
 import { WebSocket } from "ws";
 import type { RegisteredStation } from "./world.ts";
@@ -7,7 +8,19 @@ import type { RegisteredStation } from "./world.ts";
 export const basicAuth = (user: string, password: Buffer): string =>
   `Basic ${Buffer.concat([Buffer.from(`${user}:`), password]).toString("base64")}`;
 
+/** For wss: whom the station trusts, and its own certificate. All PEM. */
+export interface StationTls {
+  ca: string;
+  cert?: string;
+  key?: string;
+  localAddress?: string;
+}
+
 interface ConnectOptions {
+  /** Absent: connections to wss are impossible. */
+  tls?: StationTls;
+  /** Without an Authorization header. */
+  withoutPassword?: boolean;
   path?: string;
   protocols?: string[];
   headers?: Record<string, string>;
@@ -30,7 +43,11 @@ export async function connectStation(
 ): Promise<Connection> {
   const { path = `/ocpp/${station.spelling}`, protocols = ["ocpp1.6"], headers = {} } = options;
   const ws = new WebSocket(url + path, protocols, {
-    headers: { authorization: basicAuth(station.spelling, station.password), ...headers },
+    headers: {
+      ...(options.withoutPassword ? {} : { authorization: basicAuth(station.spelling, station.password) }),
+      ...headers,
+    },
+    ...options.tls,
     perMessageDeflate: options.headers?.["x-compress"] !== undefined,
   });
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
@@ -60,18 +77,22 @@ export interface HandshakeAnswer {
   body: string;
 }
 
-/** An upgrade request as it is written, and the HTTP answer to it. */
+/** An upgrade request as it is written, and the HTTP answer to it. Rejects when the connection ends without one. */
 export function handshake(
   url: string,
   path: string,
   headers: Record<string, string | string[]>,
+  tls?: StationTls,
 ): Promise<HandshakeAnswer> {
   const { hostname, port } = new URL(url);
+  const request = tls === undefined ? plainRequest : tlsRequest;
   return new Promise((resolve, reject) => {
     const asking = request({
       hostname,
       port,
       path,
+      agent: false,
+      ...tls,
       headers: {
         connection: "Upgrade",
         upgrade: "websocket",

@@ -15,6 +15,8 @@ const entrant = {
   record: {} as StationRecord,
   subprotocol: { version: "1.6", token: "ocpp1.6" },
   notes: [],
+  quirks: [],
+  handshake: { path: "", subprotocols: "", listener: 1 },
   takeover: { epoch: 1, former: { node: "", epoch: 0 } },
   remoteAddress: "",
 } satisfies Entrant;
@@ -25,7 +27,7 @@ async function scene(handlers: Partial<SocketServerDeps["life"]> & Partial<Pick<
   const { receiveFrame = () => undefined, ...life } = handlers;
   const server = await startSocketServer({
     host: "127.0.0.1",
-    port: 0,
+    listeners: [{ profile: 1, port: 0 }],
     maxFrameBytes: 65_536,
     pingIntervalMs: 25_000,
     idleTimeoutMs: 75_000,
@@ -38,12 +40,13 @@ async function scene(handlers: Partial<SocketServerDeps["life"]> & Partial<Pick<
       end: () => undefined,
       ...life,
     },
+    attempts: { refused: () => undefined, withoutRequest: () => undefined },
     receiveFrame,
     metrics,
     log,
   });
   const connect = () => {
-    const ws = new WebSocket(`ws://127.0.0.1:${server.port}/ocpp/cs-1`, ["ocpp1.6"]);
+    const ws = new WebSocket(`ws://127.0.0.1:${server.ports[1]}/ocpp/cs-1`, ["ocpp1.6"]);
     const closed = new Promise<number>((resolve) => ws.once("close", resolve));
     const answered = new Promise<string>((resolve) => ws.once("message", (data: Buffer) => resolve(data.toString())));
     ws.once("open", () => ws.send("frame"));

@@ -15,7 +15,7 @@ test.each([
   ["1.6", "ocpp1.6", { chargePointVendor: "Acme", chargePointModel: "One" }],
   ["2.0.1", "ocpp2.0.1", { reason: "PowerUp", chargingStation: { vendorName: "Acme", model: "One" } }],
 ] as const)(
-  "an independent %s client boots, beats and finds each frame with its answer in the lane",
+  "[1.4-early-calls] an independent %s client boots, beats and finds each frame with its answer in the lane",
   async (version, protocol, boot) => {
     const station = await world.register({
       password: Buffer.from("AnExamplePassword123"),
@@ -54,6 +54,9 @@ test.each([
       (JSON.parse(booted?.text ?? "") as string[])[1],
       { status: "Accepted" },
     ]);
+    // How long it took to be decided, for the message log; what the gateway answers by itself takes no time worth telling.
+    expect(booted?.answeredAfterMs).toBeGreaterThanOrEqual(0);
+    expect(beat?.answeredAfterMs).toBeUndefined();
     expect(JSON.parse(beat?.text ?? "")).toMatchObject([2, expect.any(String), "Heartbeat", {}]);
     expect(world.decisions.calls.filter(({ identity }) => identity === station.identity)).toMatchObject([
       { action: "BootNotification", ocppVersion: version, nodeId: gateway.nodeId },

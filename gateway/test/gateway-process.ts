@@ -15,6 +15,9 @@ export interface GatewayProcess {
   /** ws://127.0.0.1:port */
   url: string;
   port: number;
+  /** wss://localhost:port of the TLS and the mutual TLS listener; "" without one. */
+  tlsUrl: string;
+  mtlsUrl: string;
   internalUrl: string;
   nodeId: string;
   log: LogLine[];
@@ -44,14 +47,18 @@ export async function startGatewayProcess(env: Record<string, string>): Promise<
   void ended.then((code) =>
     ready.reject(new Error(`gateway ended with ${code} before it was ready:\n${output.join("\n")}`)),
   );
-  const { port, internalPort, node } = (await ready.promise) as LogLine & {
+  const { port, tlsPort, mtlsPort, internalPort, node } = (await ready.promise) as LogLine & {
     port: number;
+    tlsPort?: number;
+    mtlsPort?: number;
     internalPort: number;
     node: string;
   };
   return {
     url: `ws://127.0.0.1:${port}`,
     port,
+    tlsUrl: tlsPort === undefined ? "" : `wss://localhost:${tlsPort}`,
+    mtlsUrl: mtlsPort === undefined ? "" : `wss://localhost:${mtlsPort}`,
     internalUrl: `http://127.0.0.1:${internalPort}`,
     nodeId: node,
     log,

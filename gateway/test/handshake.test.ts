@@ -19,7 +19,7 @@ const headersOf = (station: RegisteredStation, changes: Record<string, string | 
 });
 
 describe("credentials", () => {
-  test("an unknown station and any wrong credentials get the same answer to the letter", async () => {
+  test("[H9] [H11] [H12] [C3] an unknown station and any wrong credentials get the same answer to the letter", async () => {
     const station = await world.register();
     const path = `/ocpp/${station.spelling}`;
     const unknown = basicAuth("CS-nobody", station.password);
@@ -47,7 +47,7 @@ describe("credentials", () => {
     expect(answers[0]?.body).toContain("wrong password");
   });
 
-  test("the worked example of the 1.6 specification, whose key is no text, connects", async () => {
+  test("[1.2-hex-key] [C3] the worked example of the 1.6 specification, whose key is no text, connects", async () => {
     // J16 §6.2.2: identity AL1000, key 0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF.
     const password = Buffer.from("0001020304050607ffffffffffffffffffffffff", "hex");
     const station = await world.register({ spelling: "AL1000", password });
@@ -59,7 +59,7 @@ describe("credentials", () => {
     expect(await world.owner(station.identity)).toHaveProperty("epoch");
   });
 
-  test("upper and lower case are one station, in the URL and in the user name", async () => {
+  test("[H8] [C2] upper and lower case are one station, in the URL and in the user name", async () => {
     const station = await world.register();
     const upper = station.spelling.toUpperCase();
     expect(
@@ -73,7 +73,7 @@ describe("credentials", () => {
     ).toBe(101);
   });
 
-  test("a retired station is told so, but only with its password", async () => {
+  test("[H10] a retired station is told so, but only with its password", async () => {
     const station = await world.register({ record: { retired: true } });
     const path = `/ocpp/${station.spelling}`;
     expect(await handshake(gateway.url, path, headersOf(station))).toMatchObject({
@@ -91,7 +91,7 @@ describe("credentials", () => {
     ).toBe(401);
   });
 
-  test("security profiles 2 and 3 do not get in over a plain connection, whatever the request claims", async () => {
+  test("[H13] [1.8-no-downgrade] [D4] security profiles 2 and 3 do not get in over a plain connection, whatever the request claims", async () => {
     for (const securityProfile of [2, 3] as const) {
       const station = await world.register({ record: { securityProfile } });
       expect(
@@ -106,7 +106,7 @@ describe("credentials", () => {
     }
   });
 
-  test("ten wrong passwords in a row are followed by 429, and the next address is not", async () => {
+  test("[H13] [D1] ten wrong passwords in a row are followed by 429, and the next address is not", async () => {
     const station = await world.register();
     const path = `/ocpp/${station.spelling}`;
     const wrong = headersOf(station, { authorization: basicAuth(station.spelling, Buffer.from("wrong")) });
@@ -140,7 +140,7 @@ describe("stations that Redis does not know", () => {
     expect(answer.status).toBe(101);
   });
 
-  test("are asked to come back while the control plane is away; those in Redis are not", async () => {
+  test("[H13] are asked to come back while the control plane is away; those in Redis are not", async () => {
     const alone = await world.gateway({ DECISIONS_URL: "127.0.0.1:1" });
     const known = await world.register();
     const stranger = await handshake(alone.url, "/ocpp/CS-stranger", headersOf(known));
@@ -157,7 +157,7 @@ describe("the subprotocol", () => {
     ["ocpp2.1,ocpp2.0.1,ocpp1.6", "ocpp2.1"],
     [["ocpp0.1", "ocpp2.0.1"], "ocpp2.0.1"],
     ["OCPP1.6", "OCPP1.6"],
-  ])("of %j exactly %s is echoed", async (offered, echoed) => {
+  ])("[H2] [H5] [C1] of %j exactly %s is echoed", async (offered, echoed) => {
     const station = await world.register();
     const answer = await handshake(
       gateway.url,
@@ -167,7 +167,7 @@ describe("the subprotocol", () => {
     expect(answer).toMatchObject({ status: 101, headers: { "sec-websocket-protocol": echoed } });
   });
 
-  test("is refused when there is none in common, none that the station is registered for, or none at all", async () => {
+  test("[H3] [H4] [C1] is refused when there is none in common, none that the station is registered for, or none at all", async () => {
     const station = await world.register({ record: { ocppVersions: ["2.0.1"] } });
     const path = `/ocpp/${station.spelling}`;
     const { authorization } = headersOf(station);
@@ -179,13 +179,14 @@ describe("the subprotocol", () => {
       status: 400,
       body: expect.stringContaining("registered for OCPP 2.0.1"),
     });
-    expect(await handshake(gateway.url, path, { authorization })).toMatchObject({
-      status: 400,
-      body: expect.stringContaining("Sec-WebSocket-Protocol"),
-    });
+    for (const none of [{}, { "sec-websocket-protocol": "" }, { "sec-websocket-protocol": " , " }])
+      expect(await handshake(gateway.url, path, { authorization, ...none })).toMatchObject({
+        status: 400,
+        body: expect.stringContaining("Sec-WebSocket-Protocol"),
+      });
   });
 
-  test("may be refused behind the upgrade instead, without an echo, by setting", async () => {
+  test("[H3] may be refused behind the upgrade instead, without an echo, by setting", async () => {
     const lenient = await world.gateway({ UNSUPPORTED_SUBPROTOCOL: "closeAfterUpgrade" });
     const station = await world.register();
     const answer = await handshake(
@@ -198,7 +199,7 @@ describe("the subprotocol", () => {
     lenient.signal("SIGKILL");
   });
 
-  test("decides about compression: 2.x has it, 1.6 has not", async () => {
+  test("[1.5-compression] decides about compression: 2.x has it, 1.6 has not", async () => {
     for (const version of ["1.6", "2.0.1"] as const) {
       const station = await world.register();
       const { ws } = await connectStation(gateway.url, station, {
@@ -212,7 +213,7 @@ describe("the subprotocol", () => {
 });
 
 describe("the URL", () => {
-  test("may end in a slash, repeat the identity, name another version or use a further path; the opened event says so", async () => {
+  test("[H1] [H7] may end in a slash, repeat the identity, name another version or use a further path; the opened event says so", async () => {
     const station = await world.register();
     const connection = await connectStation(gateway.url, station, {
       path: `/moved/over/2.0.1/${station.spelling}/${station.identity}/`,
@@ -231,11 +232,13 @@ describe("the URL", () => {
       remoteAddress: "127.0.0.1",
       subprotocol: "ocpp1.6",
       notes: ["trailing-slash", "repeated-identity", "version-in-path-differs"],
+      listener: 1,
+      verifier: station.record.verifiers[0]?.digest.slice(0, 16),
     });
     connection.ws.terminate();
   });
 
-  test("is explained when it is wrong", async () => {
+  test("[H7] [H13] [C2] is explained when it is wrong", async () => {
     const station = await world.register();
     expect(await handshake(gateway.url, "/ocpp/1.6/", headersOf(station))).toMatchObject({
       status: 400,
@@ -248,7 +251,7 @@ describe("the URL", () => {
     expect((await handshake(gateway.url, "/elsewhere/CS001", headersOf(station))).status).toBe(404);
   });
 
-  test("is no web page", async () => {
+  test("[H13] is no web page", async () => {
     const answer = await fetch(`${gateway.url.replace("ws:", "http:")}/ocpp/1.6/CS001`);
     expect(answer.status).toBe(426);
     expect(await answer.text()).toContain("WebSocket");
@@ -256,7 +259,7 @@ describe("the URL", () => {
 });
 
 describe("size", () => {
-  test("a frame over the limit ends its own connection, and only that", async () => {
+  test("[1.5-frame-size] [C16] a frame over the limit ends its own connection, and only that", async () => {
     const [loud, quiet] = [await world.register(), await world.register()];
     const [big, other] = [await connectStation(gateway.url, loud), await connectStation(gateway.url, quiet)];
     big.ws.send(JSON.stringify([2, "m1", "Heartbeat", { filler: "x".repeat(1_048_576) }]));
@@ -267,7 +270,7 @@ describe("size", () => {
     other.ws.terminate();
   });
 
-  test("a small frame that inflates beyond the limit ends its connection too", async () => {
+  test("[1.5-compression] [C17] a small frame that inflates beyond the limit ends its connection too", async () => {
     const station = await world.register();
     const bomb = await connectStation(gateway.url, station, {
       protocols: ["ocpp2.0.1"],
@@ -277,7 +280,7 @@ describe("size", () => {
     expect((await bomb.closed).code).toBe(1006);
   });
 
-  test("headers without end are refused", async () => {
+  test("[C3] headers without end are refused", async () => {
     const station = await world.register();
     const endless = await handshake(
       gateway.url,

@@ -93,7 +93,7 @@ test("without its control plane a gateway answers what it can, holds a StartTran
   ]);
 }, 180_000);
 
-test("a StartTransaction that nobody decides is never an error: the station is let go with 1013, and keeps it", async () => {
+test("[1.6-never-error] a StartTransaction that nobody decides is never an error: the station is let go with 1013, and keeps it", async () => {
   decisions.stop();
   const gateway = await world.gateway({ DECISIONS_URL: decisions.address, DECISION_HOLD: "2s" });
   const { ws, closed } = await connectStation(gateway.url, await world.register());

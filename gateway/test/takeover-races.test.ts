@@ -81,7 +81,7 @@ test("a takeover whose answer was lost is found out, and the former connection e
   again.ws.terminate();
 });
 
-test("a password that is withdrawn between the check and the takeover opens nothing", async () => {
+test("[1.7.5] a password that is withdrawn between the check and the takeover opens nothing", async () => {
   const station = await world.register();
   const changed = world.recordOf(station.spelling, Buffer.from("another"), { rev: 2 });
   await holdWritesUp(1_000);

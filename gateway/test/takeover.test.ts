@@ -27,7 +27,7 @@ async function cutRedis(gateway: GatewayProcess, purpose: "commands" | "subscrib
 }
 
 describe.each(["the same node", "another node"])("a newer connection on %s", (where) => {
-  test("takes the station over; the old one is closed, and its close changes nothing", async () => {
+  test("[1.7.1] [1.7.2] [1.7.3] takes the station over; the old one is closed, and its close changes nothing", async () => {
     const station = await world.register();
     const next = where === "the same node" ? first : second;
     const old = await connectStation(first.url, station);
@@ -50,7 +50,7 @@ describe.each(["the same node", "another node"])("a newer connection on %s", (wh
   });
 });
 
-test("a stranger with the wrong password does not disturb the one who is connected", async () => {
+test("[1.7.5] a stranger with the wrong password does not disturb the one who is connected", async () => {
   const station = await world.register();
   const { ws, call } = await connectStation(first.url, station);
   const owner = await world.owner(station.identity);
@@ -60,11 +60,14 @@ test("a stranger with the wrong password does not disturb the one who is connect
   ws.terminate();
 });
 
-test("many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
+test("[1.7.1] many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
   const station = await world.register();
-  const connections = await Promise.all(
+  const attempts = await Promise.allSettled(
     Array.from({ length: 20 }, (_, i) => connectStation(i % 2 === 0 ? first.url : second.url, station)),
   );
+  // Past the third takeover they have to wait while somebody answers.
+  const connections = attempts.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
+  for (const attempt of attempts) if (attempt.status === "rejected") expect(String(attempt.reason)).toContain("429");
   await until("all but one are closed", () => connections.filter(({ ws }) => ws.readyState === ws.OPEN).length === 1);
   const survivor = connections.find(({ ws }) => ws.readyState === ws.OPEN);
   const answer = await survivor?.call("m1", "Heartbeat", {});
@@ -75,7 +78,7 @@ test("many connections at the same moment on two nodes leave exactly one, and it
   survivor?.ws.terminate();
 });
 
-test("a station that hung up is in nobody's hands, and its next epoch is higher", async () => {
+test("[1.7.1] a station that hung up is in nobody's hands, and its next epoch is higher", async () => {
   const station = await world.register();
   const connection = await connectStation(first.url, station);
   const { epoch } = await world.owner(station.identity);
@@ -91,7 +94,7 @@ test("a station that hung up is in nobody's hands, and its next epoch is higher"
   again.ws.terminate();
 });
 
-test("epochs do not run backwards when Redis forgets them or its clock is behind", async () => {
+test("[1.7.1] epochs do not run backwards when Redis forgets them or its clock is behind", async () => {
   const station = await world.register();
   const future = Date.now() + 3_600_000;
   await world.redis.hset(`ocpp:owner:{${station.identity}}`, "epoch", future);
@@ -112,7 +115,7 @@ describe("after a cut between node and Redis", () => {
     ws.terminate();
   });
 
-  test("a station that another node took, with the word of it lost, is closed", async () => {
+  test("[1.7.2] a station that another node took, with the word of it lost, is closed", async () => {
     const station = await world.register();
     const { closed } = await connectStation(first.url, station);
     const { epoch } = await world.owner(station.identity);
@@ -130,7 +133,7 @@ test("a node's lease names its lane and is renewed", async () => {
   await until("it was renewed", async () => (await world.redis.pttl(nodeLease(first.nodeId))) > 5_000);
 });
 
-test("a connection whose peer answers nothing is ended, one that answers pings is not", async () => {
+test("[1.5-ping] a connection whose peer answers nothing is ended, one that answers pings is not", async () => {
   const impatient = await world.gateway({ PING_INTERVAL: "2s", IDLE_TIMEOUT: "8s" });
   const [mute, alive] = [await world.register(), await world.register()];
   const silent = await connectStation(impatient.url, mute);

@@ -1,12 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { COMMAND_FORMAT, encodeNodeMessage } from "@dynamo-csms/proto/command-message";
+import { decodeAttempt, type ConnectionAttempt } from "@dynamo-csms/proto/connection-attempt";
 import {
+  connectionAttempts,
   laneLease,
   lane,
   LANES,
+  nodeCommands,
   nodeLease,
   stationOwner,
   stationRecord,
+  stationTakeovers,
   unknownStation,
 } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
@@ -37,8 +42,12 @@ export interface World {
     password?: Buffer;
     record?: Partial<StationRecord>;
   }): Promise<RegisteredStation>;
+  /** Changes a station's record as the control plane does: writes it, then tells the node that holds the socket. */
+  change(station: RegisteredStation, changes: Partial<StationRecord>): Promise<void>;
   /** A record as `register` makes it, in nobody's hands yet. */
   recordOf(spelling: string, password: Buffer, changes?: Partial<StationRecord>): StationRecord;
+  /** The station's attempts to connect, newest first. */
+  attempts(station: RegisteredStation): Promise<ConnectionAttempt[]>;
   /** Everything that the station's lanes hold of it, in the lanes' order. */
   stored(identity: string): Promise<LaneFrame[]>;
   owner(identity: StationIdentity): Promise<{ node?: string; epoch?: string }>;
@@ -104,6 +113,18 @@ export async function startWorld(redisUrl = process.env["TEST_REDIS_URL"]): Prom
       await redis.hset(stationRecord(station.identity), "rev", 1, "record", encodeStationRecord(station.record));
       return station;
     },
+    async change(station, changes) {
+      Object.assign(station.record, changes);
+      const { identity, record } = station;
+      await redis.hset(stationRecord(identity), "rev", record.rev, "record", encodeStationRecord(record));
+      const node = await redis.hget(stationOwner(identity), "node");
+      if (node !== null)
+        await redis.spublish(nodeCommands(node), encodeNodeMessage({ v: COMMAND_FORMAT, kind: "refresh", identity }));
+    },
+    async attempts({ identity }) {
+      const texts = await redis.lrange(connectionAttempts(identity), 0, -1);
+      return texts.flatMap((text) => decodeAttempt(text) ?? []);
+    },
     async stored(identity) {
       const frames: LaneFrame[] = [];
       for (const laneId of await lanes()) {
@@ -128,6 +149,8 @@ export async function startWorld(redisUrl = process.env["TEST_REDIS_URL"]): Prom
           .del(stationRecord(identity))
           .del(stationOwner(identity))
           .del(unknownStation(identity))
+          .del(connectionAttempts(identity))
+          .del(stationTakeovers(identity))
           .exec();
       redis.disconnect();
       decisions.close();
