@@ -9,11 +9,25 @@ export interface Sql {
   query<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** The last wall for statements, not their deadline. */
+const STATEMENT_LIMITS = {
+  statement_timeout: 30_000,
+  // For a server that is gone without a word: longer than any statement may take.
+  query_timeout: 40_000,
+} as const;
+
+/**
+ * For migrations: an index of a large table takes as long as it takes. They wait for a lock only this long, because
+ * whatever comes after them waits behind them.
+ */
+export const MIGRATION_LIMITS = { lock_timeout: 2_000 } as const;
+
 /** Domain code's connection: one EntityManager fork per request or job. */
 export async function openOrm(
   databaseUrl: string,
   entities: NonNullable<Options["entities"]>,
   poolSize: number,
+  limits: typeof STATEMENT_LIMITS | typeof MIGRATION_LIMITS = STATEMENT_LIMITS,
 ): Promise<MikroORM> {
   return MikroORM.init({
     clientUrl: databaseUrl,
@@ -22,13 +36,12 @@ export async function openOrm(
     // What fails is thrown to who asked; its own lines are no JSON.
     logger: () => {},
     extensions: [Migrator],
-    migrations: { migrationsList: MIGRATIONS, snapshot: false, transactional: true, allOrNothing: true },
+    // A transaction each: all in one would hold the locks of the first until the last is done.
+    migrations: { migrationsList: MIGRATIONS, snapshot: false, transactional: true, allOrNothing: false },
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: 5_000,
-      statement_timeout: 30_000,
-      // For a server that is gone without a word: longer than any statement may take.
-      query_timeout: 40_000,
+      ...limits,
       keepAlive: true,
       idle_in_transaction_session_timeout: 60_000,
       // The ORM leaves times as text; with Dates a statement gives the same rows through sqlOf as through sqlOn.
@@ -63,9 +76,7 @@ export function openPool(databaseUrl: string, size: number, applicationName: str
     max: size,
     application_name: applicationName,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: 30_000,
-    // For a server that is gone without a word: longer than any statement may take.
-    query_timeout: 40_000,
+    ...STATEMENT_LIMITS,
     keepAlive: true,
     idle_in_transaction_session_timeout: 60_000,
   });

@@ -1,4 +1,22 @@
 import { Migration0001Initial } from "./0001-initial.ts";
+import { Migration0002QueuedCommands } from "./0002-queued-commands.ts";
+import { Migration0003AuthorizationAndSessions } from "./0003-authorization-and-sessions.ts";
+import { Migration0004DeviceModel } from "./0004-device-model.ts";
+import { Migration0005ChargePointSettings } from "./0005-charge-point-settings.ts";
+import { Migration0006CredentialsAndCertificates } from "./0006-credentials-and-certificates.ts";
+import { Migration0007QuirksAndMessageLog } from "./0007-quirks-and-message-log.ts";
+import { Migration0008AuditAndStationLife } from "./0008-audit-and-station-life.ts";
+import { Migration0009FormerSessions } from "./0009-former-sessions.ts";
 
 /** In order; never renamed once released. Each must let the previous release's processes go on (expand, then contract). */
-export const MIGRATIONS = [{ name: "0001-initial", class: Migration0001Initial }];
+export const MIGRATIONS = [
+  { name: "0001-initial", class: Migration0001Initial },
+  { name: "0002-queued-commands", class: Migration0002QueuedCommands },
+  { name: "0003-authorization-and-sessions", class: Migration0003AuthorizationAndSessions },
+  { name: "0004-device-model", class: Migration0004DeviceModel },
+  { name: "0005-charge-point-settings", class: Migration0005ChargePointSettings },
+  { name: "0006-credentials-and-certificates", class: Migration0006CredentialsAndCertificates },
+  { name: "0007-quirks-and-message-log", class: Migration0007QuirksAndMessageLog },
+  { name: "0008-audit-and-station-life", class: Migration0008AuditAndStationLife },
+  { name: "0009-former-sessions", class: Migration0009FormerSessions },
+];
