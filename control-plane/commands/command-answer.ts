@@ -22,7 +22,9 @@ export const commandAnswer = named(
       .strictObject({ code: z.string(), description: z.string(), details: z.unknown().optional() })
       .optional()
       .describe("the charge point's CALLERROR, or why its answer breaks the schema"),
-    reason: z.string().optional().describe("why there is no answer"),
+    reason: z.string().optional().describe("why there is no answer; of one that waits: why it was not sent yet"),
+    deliver: z.enum(["now", "when_connected"]),
+    valid_until: isoTime().optional().describe("only with when_connected: it is not sent later"),
     last_seen_at: isoTime()
       .nullable()
       .optional()
@@ -33,6 +35,22 @@ export const commandAnswer = named(
   }),
 );
 export type CommandAnswer = z.output<typeof commandAnswer>;
+
+/** For the API reference. */
+export const COMMAND_EXAMPLE: CommandAnswer = {
+  command_id: "cmd_4tq0v8yq2m1xkz7c5h9d3rwbne",
+  charge_point_id: "cp_01hxab1c2d3e",
+  command: "TriggerMessage",
+  payload: { requestedMessage: "Heartbeat" },
+  status: "accepted",
+  response: { status: "Accepted" },
+  deliver: "now",
+  requested_at: "2026-05-01T10:23:00.000Z",
+  sent_at: "2026-05-01T10:23:00.012Z",
+  response_time_ms: 148,
+};
+
+export const COMMAND_STATUSES = commandAnswer.shape.status.options;
 
 export const FINAL = new Set<CommandAnswer["status"]>([
   "accepted",
@@ -57,11 +75,14 @@ interface CommandRow {
   created_key: string;
   sent_at: Date | null;
   answered_at: Date | null;
+  deliver: CommandAnswer["deliver"];
+  valid_until: Date | null;
   last_seen_at: Date | null;
 }
 
 const COLUMNS = `c.id, s.charge_point_id, c.action, c.payload, c.state, c.response, c.error, c.reason, c.created_at,
-  to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as created_key, c.sent_at, c.answered_at, seen.last_seen_at
+  to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as created_key, c.sent_at, c.answered_at,
+  c.deliver, c.valid_until, seen.last_seen_at
   from commands c join stations s on s.id = c.station_id left join station_seen seen on seen.station_id = s.id`;
 
 /** The organisation's command with this id. */
@@ -70,17 +91,32 @@ export async function findCommand(sql: Sql, orgId: string, commandId: string): P
   return row && toAnswer(row);
 }
 
+/** Which commands of a station are listed. */
+export interface CommandFilter {
+  action?: string | undefined;
+  status?: CommandAnswer["status"] | undefined;
+}
+
 /** Commands of a station, newest first, one more than `limit` where there are more. @param before keys of the last one seen. */
 export async function listCommands(
   sql: Sql,
   stationId: string,
+  { action, status }: CommandFilter,
   limit: number,
   before: readonly string[] | undefined,
 ): Promise<{ keys: string[]; answer: CommandAnswer }[]> {
   const rows = await sql.query<CommandRow>(
     `select ${COLUMNS} where c.station_id = $1 and ($2::timestamptz is null or (c.created_at, c.id) < ($2, $3))
+       and ($5::text is null or c.action = $5) and ($6::text[] is null or c.state = any($6))
      order by c.created_at desc, c.id desc limit $4`,
-    [stationId, before?.[0] ?? null, before?.[1] ?? null, limit + 1],
+    [
+      stationId,
+      before?.[0] ?? null,
+      before?.[1] ?? null,
+      limit + 1,
+      action ?? null,
+      status === undefined ? null : status === "queued" ? ["queued", "published"] : [status],
+    ],
   );
   return rows.map((row) => ({ keys: [row.created_key, row.id], answer: toAnswer(row) }));
 }
@@ -97,6 +133,8 @@ function toAnswer(row: CommandRow): CommandAnswer {
     ...(row.error === null ? {} : { error: row.error }),
     ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.state === "not_connected" ? { last_seen_at: row.last_seen_at && isoMillis(row.last_seen_at) } : {}),
+    deliver: row.deliver,
+    ...(row.valid_until === null ? {} : { valid_until: isoMillis(row.valid_until) }),
     requested_at: isoMillis(row.created_at),
     sent_at: row.sent_at && isoMillis(row.sent_at),
     response_time_ms: row.sent_at && row.answered_at && row.answered_at.getTime() - row.sent_at.getTime(),

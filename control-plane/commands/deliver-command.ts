@@ -27,17 +27,20 @@ export interface DeliveryDeps {
   channel: Pick<NodeChannel, "publish" | "onReports">;
   /** Who holds the socket now. Throws when Redis is away. */
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
-  /** Writes down where the command goes next: before it is published, so that a crash cannot hide that it was. */
-  recordTarget(owner: Owner): Promise<void>;
+  /**
+   * Writes down where the command goes next: before it is published, so that a crash cannot hide that it was.
+   * @returns false when the row is not where this process left it: it goes nowhere then.
+   */
+  recordTarget(owner: Owner): Promise<boolean>;
   recordSent(sentAt: Date): Promise<void>;
-  /** Whether the row has its final state already: the lane was faster, or reports were lost. */
-  isFinal(): Promise<boolean>;
+  /** Whether the row has its final state already, or waits again: the lane was faster, or reports were lost. */
+  isOver(): Promise<boolean>;
   timing: DeliveryTiming;
   /** Aborted when this process stops: the lane or the sweep of deadlines finishes the command. */
   signal: AbortSignal;
 }
 
-/** "elsewhere": the row got its final state by other means, or this process stops. */
+/** "elsewhere": the row got its final state (or waits again) by other means, or this process stops. */
 export type DeliveryResult = CommandOutcome | "elsewhere";
 
 /** What became of a command at one owner. */
@@ -97,7 +100,7 @@ export async function deliverCommand(
           const next = await deps.resolveOwner(command.identity).catch(() => target);
           if (next === undefined) return notConnected("the charge point is not connected");
           if (next.epoch !== target.epoch) {
-            await deps.recordTarget(next);
+            if (!(await deps.recordTarget(next))) return "elsewhere";
             target = next;
             refusedSinceMs = undefined;
             continue;
@@ -151,7 +154,7 @@ async function follow(
     const now = Date.now();
     if (now >= watchAt) {
       watchAt = now + timing.watchMs;
-      if (await deps.isFinal()) return { kind: "elsewhere" };
+      if (await deps.isOver()) return { kind: "elsewhere" };
       // Redis away: nothing is known about the owner, and the gateway may be working all the same.
       const current = await deps.resolveOwner(identity).catch(() => target);
       if (lost.isLost(current, target, now)) return { kind: "moved" };

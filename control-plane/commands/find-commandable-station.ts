@@ -1,6 +1,7 @@
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Sql } from "../database.ts";
+import { ProblemError } from "../http/problems.ts";
 
 /** What a command needs to know of its station. */
 export interface CommandableStation {
@@ -28,4 +29,12 @@ export async function findCommandableStation(
     [chargePointId, orgId],
   );
   return row;
+}
+
+/** As `findCommandableStation`; throws charge_point_not_found. For routes. */
+export async function commandableStation(sql: Sql, orgId: string, chargePointId: string): Promise<CommandableStation> {
+  const station = await findCommandableStation(sql, orgId, chargePointId);
+  if (station === undefined)
+    throw new ProblemError("charge_point_not_found", `There is no charge point ${chargePointId}.`);
+  return station;
 }

@@ -11,18 +11,21 @@ import {
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { seal, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import type pg from "pg";
 import type { Logger } from "pino";
-import type { Sql } from "../database.ts";
+import { inTransaction, type Sql } from "../database.ts";
 import { newId } from "../ids.ts";
-import { deliverCommand, type DeliveryResult, type DeliveryTiming } from "./deliver-command.ts";
+import type { DeliveryTiming } from "./deliver-command.ts";
 import type { CommandableStation } from "./find-commandable-station.ts";
+import { createCommandFollower, type CommandFollower } from "./follow-command.ts";
 import type { NodeChannel } from "./node-channel.ts";
-import { recordCommandOutcome, recordCommandSent } from "./record-outcome.ts";
+import { ENDED, endedCommand, type EndedRow } from "./record-outcome.ts";
 import type { Owner } from "./resolve-owner.ts";
+import { type OutcomeDeps, runOutcomeEffects } from "./run-outcome-effects.ts";
 import { maskSecrets, secretPathsOf } from "./secret-fields.ts";
 
 /** The time a station has for its answer, and a command for being sent (design "Commands"). */
-const CALL_TIMEOUT_MS = 30_000;
+export const CALL_TIMEOUT_MS = 30_000;
 
 export interface CommandRequest {
   station: CommandableStation;
@@ -36,7 +39,7 @@ export interface CommandRequest {
 }
 
 export type CommandRefusal =
-  | { kind: "unknown-action"; description: string }
+  | { kind: "unknown-action" }
   | { kind: "invalid-payload"; pointer: string; description: string }
   /** This process follows too many commands already. */
   | { kind: "busy" };
@@ -50,12 +53,16 @@ export interface SentCommand {
 export interface CommandSender {
   /** Writes the command's row and starts its delivery. Throws when Postgres or Redis is away: then nothing was sent. */
   send(request: CommandRequest): Promise<Result<SentCommand, CommandRefusal>>;
+  /** This process follows as many commands as it may. */
+  readonly full: boolean;
+  /** Takes a command that waited, and whose row is published now, to its end (deliver-queued.ts). */
+  follow: CommandFollower["follow"];
   /** Stops following; what is under way is finished by the lane or the sweep of deadlines. */
   stop(): Promise<void>;
 }
 
 export interface CommandSenderDeps {
-  sql: Sql;
+  pool: pg.Pool;
   channel: Pick<NodeChannel, "askerId" | "publish" | "onReports">;
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
   secretsKey: SecretsKey;
@@ -63,35 +70,13 @@ export interface CommandSenderDeps {
   log: Logger;
 }
 
-const MAX_FOLLOWED = 5_000;
-
 export function createCommandSender(deps: CommandSenderDeps): CommandSender {
-  const { sql, channel, secretsKey, log } = deps;
-  const followed = new Set<Promise<void>>();
-  const stopping = new AbortController();
-
-  function follow(message: Omit<CommandMessage, "epoch">, owner: Owner, finalBy: number): Promise<void> {
-    const delivery = deliverCommand(message, owner, finalBy, {
-      channel,
-      resolveOwner: deps.resolveOwner,
-      recordTarget: (target) => recordTarget(sql, message.commandId, target),
-      recordSent: (sentAt) => recordCommandSent(sql, message.commandId, sentAt),
-      isFinal: () => isFinal(sql, message.commandId),
-      timing: deps.timing,
-      signal: stopping.signal,
-    })
-      .then(async (result: DeliveryResult) => {
-        if (result !== "elsewhere") await recordCommandOutcome(sql, message.commandId, result, new Date());
-      })
-      .catch((cause: unknown) => log.error({ commandId: message.commandId, error: cause }, "command lost from sight"));
-    followed.add(delivery);
-    void delivery.finally(() => followed.delete(delivery));
-    return delivery;
-  }
+  const { pool, channel, secretsKey, log } = deps;
+  const follower = createCommandFollower(deps);
 
   return {
     async send(request) {
-      if (followed.size >= MAX_FOLLOWED) return err({ kind: "busy" });
+      if (follower.full) return err({ kind: "busy" });
       const refusal = refusalOf(request);
       if (refusal !== undefined) return err(refusal);
       const { station, action, payload } = request;
@@ -107,13 +92,8 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
       // Sent at the last moment, answered at the last moment.
       const finalBy = deadlineAtMs + callTimeoutMs;
       const shown = sealedPayload === undefined ? text : JSON.stringify(maskSecrets(payload, secretPaths));
-      await insertCommand(sql, request, {
-        commandId,
-        payload: shown,
-        sealedPayload,
-        owner,
-        finalInMs: finalBy - nowMs,
-      });
+      const row = { commandId, payload: shown, sealedPayload, owner, finalInMs: finalBy - nowMs };
+      await inTransaction(pool, (sql) => insertCommand(sql, request, row, { log }));
       if (owner === undefined) return ok({ commandId, settled: Promise.resolve() });
       const message: Omit<CommandMessage, "epoch"> = {
         v: COMMAND_FORMAT,
@@ -127,21 +107,18 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
         deadlineAtMs,
         askerId: channel.askerId,
       };
-      return ok({ commandId, settled: follow(message, owner, finalBy) });
+      return ok({ commandId, settled: follower.follow(message, owner, finalBy) });
     },
-    async stop() {
-      stopping.abort();
-      await Promise.all(followed);
+    get full() {
+      return follower.full;
     },
+    follow: (message, owner, finalBy) => follower.follow(message, owner, finalBy),
+    stop: () => follower.stop(),
   };
 }
 
 function refusalOf({ station, action, payload }: CommandRequest): CommandRefusal | undefined {
-  if (!isCsmsAction(station.version, action))
-    return {
-      kind: "unknown-action",
-      description: `${action} is not an action that OCPP ${station.version} lets us send to a charge point`,
-    };
+  if (!isCsmsAction(station.version, action)) return { kind: "unknown-action" };
   const mistake = validatePayload(station.version, action, "request", payload);
   return mistake === undefined
     ? undefined
@@ -158,16 +135,17 @@ interface NewCommand {
 }
 
 /** `published` from the start where there is an owner: a crash right after the publish must not look like "never sent". */
-async function insertCommand(sql: Sql, request: CommandRequest, command: NewCommand): Promise<void> {
+async function insertCommand(sql: Sql, request: CommandRequest, command: NewCommand, deps: OutcomeDeps): Promise<void> {
   const { station, action, requestedBy } = request;
   const { owner } = command;
   const offline: CommandOutcome | undefined =
     owner === undefined ? { state: "not_connected", reason: "the charge point is not connected" } : undefined;
-  await sql.query(
+  const [row] = await sql.query<EndedRow>(
     `insert into commands (id, org_id, station_id, ocpp_version, action, payload, sealed_payload, requested_by, deadline_at,
        state, node_id, epoch, published_at, final_at, reason)
      values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond', $10, $11, $12, case when $11::text is null then null else now() end,
-       case when $11::text is null then now() end, $13)`,
+       case when $11::text is null then now() end, $13)
+     returning ${ENDED}`,
     [
       command.commandId,
       station.orgId,
@@ -184,17 +162,5 @@ async function insertCommand(sql: Sql, request: CommandRequest, command: NewComm
       offline?.reason ?? null,
     ],
   );
-}
-
-async function recordTarget(sql: Sql, commandId: string, target: Owner): Promise<void> {
-  await sql.query("update commands set node_id = $2, epoch = $3 where id = $1 and final_at is null", [
-    commandId,
-    target.nodeId,
-    target.epoch,
-  ]);
-}
-
-async function isFinal(sql: Sql, commandId: string): Promise<boolean> {
-  const rows = await sql.query("select 1 from commands where id = $1 and final_at is not null", [commandId]);
-  return rows.length > 0;
+  if (row !== undefined && offline !== undefined) await runOutcomeEffects(sql, endedCommand(row), deps);
 }

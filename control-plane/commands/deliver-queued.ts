@@ -1,0 +1,122 @@
+// Commands that waited for their station, from the row to the gateway: the same way as those that are sent at once, with
+// the same one final state (record-outcome.ts). The jobs process sweeps; the API sends at once where the station is there.
+
+import { COMMAND_FORMAT, type CommandMessage, sealedPayloadContext } from "@dynamo-csms/proto/command-message";
+import { type SecretsKey, unseal } from "@dynamo-csms/proto/sealed-secret";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import type pg from "pg";
+import type { Logger } from "pino";
+import { inTransaction, sqlOn } from "../database.ts";
+import type { DurableWork, WakeUps } from "../jobs/durable-work.ts";
+import { endThoseOfAnotherVersion } from "./cancel-command.ts";
+import type { Owner } from "./resolve-owner.ts";
+import { secretPathsOf } from "./secret-fields.ts";
+import { CALL_TIMEOUT_MS, type CommandSender, type SentCommand } from "./send-command.ts";
+import { claimNext, type ClaimedCommand, dueStations, putAside, queueStation } from "./waiting-commands.ts";
+
+/** At the gateway it waits behind what is open there, which a slow station takes its time for. */
+const SEND_WITHIN_MS = 120_000;
+/** Postgres has it connected and Redis has not: one of them will hear of it soon. */
+const UNCLEAR_SECONDS = 15;
+/** One is on its way: whoever follows it goes on with the next, unless it dies. */
+const BUSY_SECONDS = 2;
+/** This process follows as many as it may: a fleet that comes back at once is served bit by bit. */
+const FULL_SECONDS = 5;
+
+export interface QueuedDeliveryDeps {
+  pool: pg.Pool;
+  sender: Pick<CommandSender, "follow" | "full">;
+  resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
+  secretsKey: SecretsKey;
+  /** The process that wants the reports. */
+  askerId: string;
+  log: Logger;
+}
+
+export interface QueuedDelivery {
+  /**
+   * Sends the station's next waiting command, if it is connected and none is on its way. Safe at any moment and in any number
+   * of processes: the row is claimed first. Throws when Postgres or Redis is away, with nothing sent.
+   */
+  deliverNext(stationId: string): Promise<SentCommand | undefined>;
+}
+
+export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
+  const { pool, log } = deps;
+  const sql = sqlOn(pool);
+
+  return {
+    async deliverNext(stationId) {
+      const station = await queueStation(sql, stationId);
+      if (station === undefined) {
+        await putAside(sql, stationId, new Date());
+        return undefined;
+      }
+      if (deps.sender.full) {
+        await putAside(sql, stationId, station.askedAt, FULL_SECONDS);
+        return undefined;
+      }
+      const owner = await deps.resolveOwner(station.identity);
+      if (owner === undefined || !owner.alive) {
+        await putAside(sql, stationId, station.askedAt, UNCLEAR_SECONDS);
+        return undefined;
+      }
+      const limits = { sendWithinMs: SEND_WITHIN_MS, callTimeoutMs: CALL_TIMEOUT_MS };
+      const claimed = await inTransaction(pool, (tx) => claimNext(tx, stationId, owner, limits));
+      if (claimed === "busy") {
+        await putAside(sql, stationId, station.askedAt, BUSY_SECONDS);
+        return undefined;
+      }
+      if (claimed === undefined) {
+        await inTransaction(pool, (tx) => endThoseOfAnotherVersion(tx, stationId, owner.epoch, { log }));
+        await putAside(sql, stationId, station.askedAt);
+        return undefined;
+      }
+      const deadlineAtMs = Date.now() + claimed.sendWithinMs;
+      const message: Omit<CommandMessage, "epoch"> = {
+        v: COMMAND_FORMAT,
+        kind: "command",
+        commandId: claimed.id,
+        identity: station.identity,
+        version: claimed.version,
+        action: claimed.action,
+        ...payloadOf(claimed, deps.secretsKey),
+        callTimeoutMs: CALL_TIMEOUT_MS,
+        deadlineAtMs,
+        askerId: deps.askerId,
+      };
+      return { commandId: claimed.id, settled: deps.sender.follow(message, owner, deadlineAtMs + CALL_TIMEOUT_MS) };
+    },
+  };
+}
+
+function payloadOf(
+  claimed: ClaimedCommand,
+  key: SecretsKey,
+): Pick<CommandMessage, "payload" | "sealedPayload" | "secretPaths"> {
+  const { id, action, payload, sealedPayload } = claimed;
+  if (sealedPayload === null) return { payload };
+  const open: unknown = JSON.parse(unseal(key, sealedPayloadContext(id), sealedPayload));
+  return { sealedPayload, secretPaths: secretPathsOf(action, open) };
+}
+
+/** The work's name: woken with a station's id. */
+export const QUEUED_COMMANDS = "queued-commands";
+
+/** The jobs process's part: finds stations that are connected with commands waiting, and goes on where one command ended. */
+export function createQueuedCommandsWork(deps: {
+  pool: pg.Pool;
+  delivery: QueuedDelivery;
+  wakeUps: WakeUps;
+}): DurableWork {
+  const sql = sqlOn(deps.pool);
+  return {
+    name: QUEUED_COMMANDS,
+    concurrency: 20,
+    async run(stationId) {
+      const sent = await deps.delivery.deliverNext(stationId);
+      void sent?.settled.then(() => deps.wakeUps.wake(QUEUED_COMMANDS, stationId));
+    },
+    due: (limit) => dueStations(sql, limit),
+  };
+}

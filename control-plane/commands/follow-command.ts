@@ -1,0 +1,100 @@
+import type { CommandMessage } from "@dynamo-csms/proto/command-message";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import type pg from "pg";
+import type { Logger } from "pino";
+import { inTransaction, sqlOn } from "../database.ts";
+import { faultKindOf } from "../fault-kind.ts";
+import { deliverCommand, type DeliveryTiming } from "./deliver-command.ts";
+import type { NodeChannel } from "./node-channel.ts";
+import { type KnownOutcome, recordCommandOutcome, recordCommandSent } from "./record-outcome.ts";
+import type { Owner } from "./resolve-owner.ts";
+
+export interface CommandFollowerDeps {
+  pool: pg.Pool;
+  channel: Pick<NodeChannel, "publish" | "onReports">;
+  resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
+  timing: DeliveryTiming;
+  log: Logger;
+}
+
+export interface CommandFollower {
+  /** This process follows as many commands as it may. */
+  readonly full: boolean;
+  /**
+   * Takes a command whose row is published for this owner to its end. @param finalBy Unix ms; past it nothing more can come.
+   * Never rejects: what this process loses from sight is ended by the lane or the sweep of deadlines.
+   */
+  follow(message: Omit<CommandMessage, "epoch">, owner: Owner, finalBy: number): Promise<void>;
+  /** Stops following; what is under way is finished by the lane or the sweep of deadlines. */
+  stop(): Promise<void>;
+}
+
+const MAX_FOLLOWED = 5_000;
+/** Two transactions that met: the intake has the same outcome in its hands at about the same moment. */
+const MAX_RETRIES = 5;
+
+/** Delivers commands and writes what becomes of them into their rows. */
+export function createCommandFollower(deps: CommandFollowerDeps): CommandFollower {
+  const { pool, log } = deps;
+  const sql = sqlOn(pool);
+  const followed = new Set<Promise<void>>();
+  const stopping = new AbortController();
+
+  async function run(message: Omit<CommandMessage, "epoch">, owner: Owner, finalBy: number): Promise<void> {
+    const { commandId } = message;
+    let { epoch } = owner;
+    const result = await deliverCommand(message, owner, finalBy, {
+      channel: deps.channel,
+      resolveOwner: deps.resolveOwner,
+      async recordTarget(target) {
+        const rows = await sql.query(
+          "update commands set node_id = $2, epoch = $3 where id = $1 and final_at is null and epoch = $4 returning id",
+          [commandId, target.nodeId, target.epoch, epoch],
+        );
+        if (rows.length > 0) epoch = target.epoch;
+        return rows.length > 0;
+      },
+      recordSent: (sentAt) => recordCommandSent(sql, commandId, sentAt),
+      async isOver() {
+        const rows = await sql.query(
+          "select 1 from commands where id = $1 and final_at is null and state <> 'queued' and epoch = $2",
+          [commandId, epoch],
+        );
+        return rows.length === 0;
+      },
+      timing: deps.timing,
+      signal: stopping.signal,
+    });
+    if (result !== "elsewhere") await settle(pool, { commandId, outcome: result, at: new Date(), epoch }, log);
+  }
+
+  return {
+    get full() {
+      return followed.size >= MAX_FOLLOWED;
+    },
+    follow(message, owner, finalBy) {
+      const { commandId } = message;
+      const delivery = run(message, owner, finalBy).catch((cause: unknown) =>
+        log.error({ commandId, error: cause }, "command lost from sight"),
+      );
+      followed.add(delivery);
+      void delivery.finally(() => followed.delete(delivery));
+      return delivery;
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all(followed);
+    },
+  };
+}
+
+async function settle(pool: pg.Pool, known: KnownOutcome, log: Logger): Promise<void> {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      await inTransaction(pool, (sql) => recordCommandOutcome(sql, known, { log }));
+      return;
+    } catch (fault) {
+      if (faultKindOf(fault) !== "retry" || retries >= MAX_RETRIES) throw fault;
+    }
+  }
+}
