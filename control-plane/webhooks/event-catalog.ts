@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { FIRMWARE_EVENTS } from "../firmware/firmware-events.ts";
+import { ALERT_EVENTS } from "../security-events/alert-events.ts";
+import { SESSION_EVENTS } from "../sessions/session-events.ts";
 
 const time = z.iso.datetime().describe("ISO 8601, UTC");
 const projectId = z.string().nullable().describe("null: the charge point belongs to no project");
@@ -166,6 +169,9 @@ export const EVENTS = {
       reported_at: "2026-05-01T10:29:45Z",
     },
   },
+  ...SESSION_EVENTS,
+  ...ALERT_EVENTS,
+  ...FIRMWARE_EVENTS,
 } as const satisfies Record<string, { description: string; data: z.ZodType; example: unknown }>;
 
 export type EventType = keyof typeof EVENTS;

@@ -8,6 +8,8 @@ import { parseNetworks, refuseAddress, type Network } from "./address-rules.ts";
 export interface TargetRules {
   /** Development only: http as well, any port, and loopback addresses. */
   allowPrivate: boolean;
+  /** Plain http too: for what is signed itself (OCSP). Default: https alone. */
+  plainHttp?: boolean;
   ports: readonly number[];
   /** CIDRs never to be reached, whatever they are: the cluster's own networks. */
   blockedNetworks: readonly string[];
@@ -46,7 +48,9 @@ export function refuseTarget(text: string, rules: TargetRules): string | undefin
   // The URL parser drops line breaks without a word: what is stored and shown would not be what is asked.
   if (!URL.canParse(text) || /[\s\p{Cc}]/u.test(text)) return "is not a URL";
   const url = new URL(text);
-  if (url.protocol !== "https:" && !(rules.allowPrivate && url.protocol === "http:")) return "must be https";
+  const plainHttp = rules.allowPrivate || rules.plainHttp === true;
+  if (url.protocol !== "https:" && !(plainHttp && url.protocol === "http:"))
+    return plainHttp ? "must be http or https" : "must be https";
   if (url.username !== "" || url.password !== "") return "must not carry a user name or password";
   const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
   if (!rules.allowPrivate && !rules.ports.includes(port))

@@ -1,0 +1,44 @@
+import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import { err, ok, type Result } from "@dynamo-csms/proto/result";
+
+/** What is on record of a certificate. */
+export interface CertificateFacts {
+  /** SHA-256 of the certificate, lower-case hex. */
+  fingerprint: string;
+  /** Hexadecimal, lower case. */
+  serialNumber: string;
+  subject: string;
+  issuer: string;
+  notBefore: Date;
+  notAfter: Date;
+}
+
+/** CertificateSigned takes no more (all versions). */
+const MAX_CHAIN_LENGTH = 10_000;
+
+/** The certificates of a PEM text, in its order; what is between them is skipped. */
+export const splitPem = (text: string): string[] =>
+  text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+
+/** Reads the first certificate of a chain that an authority gave; it must be one for this key. */
+export function readIssued(chain: string, publicKey: KeyObject): Result<CertificateFacts, string> {
+  const [first] = splitPem(chain);
+  if (first === undefined) return err("the answer holds no certificate");
+  if (chain.length > MAX_CHAIN_LENGTH) return err(`the chain has more than ${MAX_CHAIN_LENGTH} characters`);
+  try {
+    const certificate = new X509Certificate(first);
+    if (!certificate.publicKey.equals(publicKey)) return err("the certificate is for another key");
+    return ok(factsOf(certificate));
+  } catch {
+    return err("the certificate cannot be read");
+  }
+}
+
+const factsOf = (certificate: X509Certificate): CertificateFacts => ({
+  fingerprint: createHash("sha256").update(certificate.raw).digest("hex"),
+  serialNumber: certificate.serialNumber.toLowerCase(),
+  subject: certificate.subject.replaceAll("\n", ", "),
+  issuer: certificate.issuer.replaceAll("\n", ", "),
+  notBefore: certificate.validFromDate,
+  notAfter: certificate.validToDate,
+});
