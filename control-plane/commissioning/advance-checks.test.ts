@@ -15,6 +15,7 @@ const offline: StationFacts = {
   version: "1.6",
   connected: false,
   lastConnection: undefined,
+  diagnosis: undefined,
   lastHeartbeatAt: undefined,
   boot: undefined,
   readings: [],

@@ -27,26 +27,35 @@ export interface StepOptions {
   justStarted: boolean;
 }
 
+/** Says why a station is not connected, for who stands before it. */
+export type DiagnoseConnection = (sql: Sql, stationId: string) => Promise<{ detail: string; remedy: string | null }>;
+
 /**
  * Moves a commissioning on by what is known now and writes it down, with the events of its start and its end in the same
  * transaction.
  * @param commissioning its row, locked by the caller. @param owner who holds the station's socket, asked just before.
+ * @param diagnose asked once, when the check of the connection is about to fail.
  */
 export async function advanceCommissioning(
   sql: Sql,
   commissioning: Commissioning,
   owner: Owner | undefined,
   settings: CommissioningSettings,
+  diagnose: DiagnoseConnection,
   { mayAsk, justStarted }: StepOptions,
 ): Promise<Advanced> {
   const before = await loadChecks(sql, commissioning.id);
   if (commissioning.status !== "in_progress") return { commissioning, checks: before, asks: [], eventIds: [] };
   const now = new Date();
   const meter = before.find((check) => check.name === "meter_calibration" && check.status === "in_progress");
+  const facts = await loadStationFacts(sql, commissioning.stationId, owner, meter?.startedAt ?? undefined);
+  const connection = before.find((check) => check.name === "ocpp_connection");
+  if (!facts.connected && connection?.status === "in_progress" && isOver(connection, now))
+    facts.diagnosis = await diagnose(sql, commissioning.stationId);
   const { checks, asks } = advanceChecks({
     checks: before,
     now,
-    facts: await loadStationFacts(sql, commissioning.stationId, owner, meter?.startedAt ?? undefined),
+    facts,
     questions: await loadQuestions(sql, before, now, UNWRITTEN_AFTER_MS),
     connectivityTest: commissioning.connectivityTest,
     deadlinesMs: settings.deadlinesMs,
@@ -80,6 +89,8 @@ export async function advanceCommissioning(
     eventIds.push(await recordCommissioningEvent(sql, `commissioning.${status}`, after, checks));
   return { commissioning: after, checks, asks, eventIds };
 }
+
+const isOver = ({ deadlineAt }: CheckState, now: Date): boolean => deadlineAt !== null && now >= deadlineAt;
 
 /** Tells the organisation, in the caller's transaction. */
 function recordCommissioningEvent(

@@ -43,6 +43,8 @@ export interface StationFacts {
   connected: boolean;
   /** The newest connection on record; of another epoch than `connected`'s for the moment that the intake needs. */
   lastConnection: { openedAt: Date; closedAt: Date | null; closeCode: number | null; isCurrent: boolean } | undefined;
+  /** Why it is not connected; looked up when a check gives it up, undefined before. */
+  diagnosis: { detail: string; remedy: string | null } | undefined;
   lastHeartbeatAt: Date | undefined;
   boot: { firmwareVersion: string | null; bootedAt: Date } | undefined;
   /** Meter messages since the commissioning's meter check started, in the order they came. */

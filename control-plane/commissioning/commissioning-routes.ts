@@ -8,6 +8,7 @@ import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { WakeUps } from "../jobs/durable-work.ts";
 import { FAN_OUT_WORK } from "../webhooks/record-event.ts";
+import type { DiagnoseConnection } from "./advance-commissioning.ts";
 import { startAnswer, statusAnswer, toStartAnswer, toStatusAnswer } from "./commissioning-answer.ts";
 import { readRevision, streamEvents, waitForRevision } from "./commissioning-events.ts";
 import { type Commissioning, findCommissioning, loadChecks } from "./commissioning-rows.ts";
@@ -21,6 +22,7 @@ export interface CommissioningRoutesDeps {
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
   /** Resolves when what the owner's gateway answered by now is on record, or soon after. */
   awaitIntake(owner: Owner): Promise<void>;
+  diagnose: DiagnoseConnection;
   wakeUps: WakeUps;
   settings: CommissioningSettings;
 }
@@ -47,6 +49,7 @@ export function commissioningRoutes({
   pool,
   resolveOwner,
   awaitIntake,
+  diagnose,
   wakeUps,
   settings,
 }: CommissioningRoutesDeps): Route[] {
@@ -145,7 +148,7 @@ export function commissioningRoutes({
           meterCalibration: body.run_meter_calibration,
           notes: body.notes,
         };
-        const started = await startCommissioning(request, { pool, resolveOwner, awaitIntake, settings });
+        const started = await startCommissioning(request, { pool, resolveOwner, awaitIntake, diagnose, settings });
         if (!started.ok) {
           if (started.error === "not_found") throw noSuchChargePoint(charge_point_id);
           throw new ProblemError("project_handed_over", `The project of ${charge_point_id} was handed over.`);

@@ -7,7 +7,7 @@ import type { CommandSender } from "../commands/send-command.ts";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
 import type { DurableWork, WakeUps } from "../jobs/durable-work.ts";
 import { FAN_OUT_WORK } from "../webhooks/record-event.ts";
-import { advanceCommissioning, type Advanced } from "./advance-commissioning.ts";
+import { advanceCommissioning, type Advanced, type DiagnoseConnection } from "./advance-commissioning.ts";
 import { type Commissioning, findCommissioning } from "./commissioning-rows.ts";
 import type { CommissioningSettings } from "./commissioning-settings.ts";
 
@@ -18,6 +18,7 @@ export interface CommissioningWorkDeps {
   pool: pg.Pool;
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
   sender: Pick<CommandSender, "send">;
+  diagnose: DiagnoseConnection;
   wakeUps: WakeUps;
   settings: CommissioningSettings;
   log: Logger;
@@ -74,7 +75,8 @@ export function createCommissioningWork(deps: CommissioningWorkDeps): DurableWor
       const owner = await deps.resolveOwner(found.identity);
       const advanced = await inTransaction(pool, async (tx) => {
         const locked = await findCommissioning(tx, { id }, "lock");
-        return locked && advanceCommissioning(tx, locked, owner, deps.settings, { mayAsk: true, justStarted: false });
+        const step = { mayAsk: true, justStarted: false };
+        return locked && advanceCommissioning(tx, locked, owner, deps.settings, deps.diagnose, step);
       });
       if (advanced === undefined) return;
       for (const eventId of advanced.eventIds) wakeUps.wake(FAN_OUT_WORK, eventId);

@@ -5,7 +5,7 @@ import type { Owner } from "../commands/resolve-owner.ts";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
 import { newId } from "../ids.ts";
 import { lockOpenProject } from "../projects/lock-open-project.ts";
-import { advanceCommissioning, type Advanced } from "./advance-commissioning.ts";
+import { advanceCommissioning, type Advanced, type DiagnoseConnection } from "./advance-commissioning.ts";
 import { type CheckState, commissioningStatusFrom, freshCheck, switchedOff } from "./advance-checks.ts";
 import { CHECK_NAMES } from "./check-scene.ts";
 import { type Commissioning, findCommissioning, loadChecks, saveChecks } from "./commissioning-rows.ts";
@@ -27,6 +27,7 @@ export interface StartDeps {
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
   /** Resolves when what its gateway answered by now is on record, or soon after. */
   awaitIntake(owner: Owner): Promise<void>;
+  diagnose: DiagnoseConnection;
   settings: CommissioningSettings;
 }
 
@@ -56,7 +57,10 @@ export async function startCommissioning(
     const { ready, justStarted } = created
       ? await begin(sql, commissioning)
       : await resume(sql, commissioning, request);
-    const advanced = await advanceCommissioning(sql, ready, owner, deps.settings, { mayAsk: false, justStarted });
+    const advanced = await advanceCommissioning(sql, ready, owner, deps.settings, deps.diagnose, {
+      mayAsk: false,
+      justStarted,
+    });
     return ok({ ...advanced, created });
   });
 }

@@ -64,6 +64,7 @@ export async function loadStationFacts(
             closeCode: row.close_code,
             isCurrent: connected && Number(row.epoch) === owner.epoch,
           },
+    diagnosis: undefined,
     lastHeartbeatAt: row.last_heartbeat_at ?? undefined,
     boot: row.booted_at === null ? undefined : { firmwareVersion: row.firmware_version, bootedAt: row.booted_at },
     readings: since === undefined ? [] : await recentReadings(sql, stationId, since),

@@ -16,14 +16,20 @@ export interface LoggedFrame {
   raw: string;
   /** The reply frame we gave; null where it follows from the action. */
   answer: string | null;
+  /** From the arrival of a CALL to its answer; undefined where nobody measured it. */
+  latencyMs?: number | undefined;
 }
 
-/** Appends frames to the log; a frame that is there already (a lane read again) is left alone. */
-export async function recordFrames(sql: Sql, frames: readonly LoggedFrame[]): Promise<void> {
+/**
+ * Appends frames to the log; a frame that is there already (a lane read again) is left alone.
+ * @param laneId the lane that they stood in: its node held the connection.
+ */
+export async function recordFrames(sql: Sql, frames: readonly LoggedFrame[], laneId?: string): Promise<void> {
   if (frames.length === 0) return;
   await sql.query(
-    `insert into message_log (station_id, epoch, received_at, seq, direction, flagged, action, message_id, raw, answer)
-     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::int[], $5::smallint[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[])
+    `insert into message_log (station_id, epoch, received_at, seq, direction, flagged, action, message_id, raw, answer, latency_ms, node_id)
+     select u.*, nullif((select l.node_id from lanes l where l.id = $12), '')
+     from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::int[], $5::smallint[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[]) u
      on conflict do nothing`,
     [
       frames.map((f) => f.stationId),
@@ -36,6 +42,8 @@ export async function recordFrames(sql: Sql, frames: readonly LoggedFrame[]): Pr
       frames.map((f) => f.messageId),
       frames.map((f) => f.raw),
       frames.map((f) => f.answer),
+      frames.map((f) => f.latencyMs ?? null),
+      laneId ?? null,
     ],
   );
 }
