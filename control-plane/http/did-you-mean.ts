@@ -19,7 +19,7 @@ const plain = (name: string) =>
     .toLowerCase();
 
 /** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

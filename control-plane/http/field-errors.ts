@@ -18,7 +18,13 @@ export const inQuery: Locate = (path) => `?${path.join(".")}`;
 export function fromAjv(errors: readonly ErrorObject[], schema: JsonSchema, locate: Locate): FieldError[] {
   // Wrappers repeat what their branches say.
   const own = errors.length > 1 ? errors.filter(({ keyword }) => !["if", "anyOf", "oneOf"].includes(keyword)) : errors;
-  return firstOfEach(own.map((error) => fromAjvError(error, schema, locate)));
+  // Of a field that may be null, what else it may be is the news.
+  const isNullBranch = (error: ErrorObject) => error.keyword === "type" && error.params["type"] === "null";
+  const telling = own.filter(
+    (error) =>
+      !isNullBranch(error) || !own.some((other) => other.instancePath === error.instancePath && !isNullBranch(other)),
+  );
+  return firstOfEach(telling.map((error) => fromAjvError(error, schema, locate)));
 }
 
 /** What only zod can check: refinements, and times down to the calendar. */

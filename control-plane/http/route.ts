@@ -13,6 +13,10 @@ export const SCOPES = [
   "read:webhooks",
   "read:api_keys",
   "write:api_keys",
+  "read:id_tokens",
+  "write:id_tokens",
+  "read:audit_log",
+  "write:personal_data",
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -102,6 +106,8 @@ export interface RouteDefinition<
   rateLimit: RateLimitBucket;
   /** POSTs that create or act take an Idempotency-Key. */
   idempotent?: boolean;
+  /** Whether calls stand in the audit log. Default: all but GETs. */
+  audited?: boolean;
   params?: P;
   query?: Q;
   body?: B;

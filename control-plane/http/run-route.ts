@@ -1,4 +1,5 @@
 import type { Request } from "express";
+import { audited } from "../audit/audited-request.ts";
 import type { Logger } from "pino";
 import { answersJson } from "./every-routes-problems.ts";
 import { authenticate, type AuthenticateDeps } from "./authenticate.ts";
@@ -52,18 +53,24 @@ export async function runRoute(
     const raw = hasBody(route) ? await readBody(request, deps.bodyLimits) : Buffer.alloc(0);
     const body = hasBody(route) ? parseBody(route, raw, request.get("content-type"), deps.validator) : undefined;
 
-    const handle = () =>
+    const { requestId, signal, log } = context;
+    const run = () =>
       route.handle({
         caller,
         params,
         query,
         body,
-        requestId: context.requestId,
+        requestId,
         remoteAddress,
         headOnly: request.method === "HEAD",
         header: (name) => request.get(name),
-        signal: context.signal,
+        signal,
       });
+    // Inside what an Idempotency-Key repeats: a replayed answer is no action.
+    const handle = () =>
+      request.method === "HEAD"
+        ? run()
+        : audited({ route, caller, params, body, requestId, remoteAddress }, run, { sql: deps.sql, log });
     const key = request.get("idempotency-key");
     if (!route.idempotent || key === undefined) return withHeaders(await handle(), headers);
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from "express";
 import type { Logger } from "pino";
 import { cors } from "./cors.ts";
@@ -47,19 +47,26 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     { headersTimeout: HEAD_DEADLINE_MS, requestTimeout: 60_000, keepAliveTimeout: 65_000 },
     buildApp(deps, stopping.signal),
   );
+  // Node does not count them as idle: clients open connections ahead, and a stop would wait for their time-out.
+  const unused = new Set<Socket>();
+  server.on("connection", (socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", (request) => unused.delete(request.socket));
   return {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
         server.once("error", reject);
         server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
-    close: () => closeServer(server, stopping),
+    close: () => closeServer(server, stopping, unused),
   };
 }
 
 const IDLE_LOOK_MS = 50;
 
-function closeServer(server: Server, stopping: AbortController): Promise<void> {
+function closeServer(server: Server, stopping: AbortController, unused: ReadonlySet<Socket>): Promise<void> {
   stopping.abort();
   return new Promise((resolve) => {
     // A connection whose answer was still under way falls idle later, and would be kept alive for another minute.
@@ -69,6 +76,7 @@ function closeServer(server: Server, stopping: AbortController): Promise<void> {
       resolve();
     });
     server.closeIdleConnections();
+    for (const socket of unused) socket.destroy();
   });
 }
 

@@ -42,6 +42,7 @@ export function mailedLinkRoutes(deps: AccountDeps): Route[] {
       tag: "Installer account",
       access: { kind: "public" },
       rateLimit: "mail",
+      audited: true,
       query: z.strictObject({ token: linkToken() }),
       responses: {
         200: { description: "A page", contentType: "text/html" },
