@@ -3,7 +3,26 @@ import { randomBytes } from "node:crypto";
 /** Lower-case Crockford base32: no i, l, o, u, so that ids survive being read aloud and typed. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
-export type IdPrefix = "ins" | "proj" | "cp" | "comm" | "key" | "org" | "whe" | "sess" | "cmd" | "evt" | "whd" | "mail";
+export type IdPrefix =
+  | "ins"
+  | "proj"
+  | "cp"
+  | "comm"
+  | "key"
+  | "org"
+  | "whe"
+  | "sess"
+  | "cmd"
+  | "evt"
+  | "whd"
+  | "mail"
+  | "tok"
+  | "aud"
+  | "era"
+  | "rot"
+  | "csr"
+  | "crt"
+  | "quirk";
 
 /** Random characters after the prefix. Station identities stay at the quickstart's 15 characters in all (60 bit). */
 const LENGTH: Record<IdPrefix, number> = {
@@ -19,6 +38,13 @@ const LENGTH: Record<IdPrefix, number> = {
   evt: 26,
   whd: 26,
   mail: 26,
+  tok: 16,
+  aud: 26,
+  era: 16,
+  rot: 16,
+  csr: 16,
+  crt: 16,
+  quirk: 12,
 };
 
 /** A new id such as `cp_01hxab1c2d3e`, random: nobody's ids can be guessed from their own. */

@@ -1,51 +1,35 @@
-import { authorizationCache } from "@dynamo-csms/proto/redis-keys";
+import { cacheTokenStatus } from "../authorization/authorization-cache.ts";
+import { idTagInfo, idTokenInfo, readTokenStatus, type TokenStatus } from "../authorization/token-status.ts";
+import { type ContractClaim, judgeContract } from "../certificates/contract-certificate.ts";
 import { sqlOn } from "../database.ts";
-import { idTagInfo, idTokenInfo, readTokenStatus, type TokenStatus } from "../transactions/token-status.ts";
 import { answered, type DecisionDeps, type DecisionStep } from "./decision.ts";
 
-/** Authorize of 1.6 (C16 §4.1). */
+/** Authorize of 1.6 (C16 §4.1). Never ConcurrentTx: that is said to starts alone (C16 §7.2), so that cards can still stop. */
 export const decideAuthorize16: DecisionStep = async ({ station, payloadText }, deps) => {
   const { idTag } = JSON.parse(payloadText) as { idTag: string };
   return answered({ idTagInfo: idTagInfo(await readAndCache(station.orgId, idTag, deps)) });
 };
 
-/** Authorize of 2.x (P2 C01). Contract certificates (C07) cannot be checked yet, and are not said to be. */
+/** Authorize of 2.x (P2 C01); with a contract certificate (C07) the token counts only while that is good. */
 export const decideAuthorize2: DecisionStep = async ({ station, payloadText }, deps) => {
   const payload = JSON.parse(payloadText) as {
     idToken: { idToken: string };
     certificate?: string;
-    iso15118CertificateHashData?: unknown;
+    iso15118CertificateHashData?: ContractClaim["hashData"];
   };
-  const token = await readAndCache(station.orgId, payload.idToken.idToken, deps);
-  const hasCertificate = payload.certificate !== undefined || payload.iso15118CertificateHashData !== undefined;
-  return answered({
-    idTokenInfo: idTokenInfo(token),
-    ...(hasCertificate ? { certificateStatus: "NoCertificateAvailable" } : {}),
-  });
+  const { certificate, iso15118CertificateHashData: hashData } = payload;
+  const { idToken } = payload.idToken;
+  const token = await readAndCache(station.orgId, idToken, deps);
+  if (certificate === undefined && hashData === undefined) return answered({ idTokenInfo: idTokenInfo(token) });
+  const { ocsp, roots } = deps.certificates ?? { ocsp: undefined, roots: [] };
+  const certificateStatus = await judgeContract({ token: idToken, certificate, hashData }, { ocsp, roots });
+  const isGood = certificateStatus === "Accepted" || token.status !== "Accepted";
+  return answered({ idTokenInfo: isGood ? idTokenInfo(token) : { status: "Invalid" }, certificateStatus });
 };
 
 async function readAndCache(orgId: string, token: string, deps: DecisionDeps): Promise<TokenStatus> {
   const status = await readTokenStatus(sqlOn(deps.pool), orgId, token);
   // For the gateways, while we are away. Best effort: without Redis there is no gateway to read it.
-  void cacheStatus(orgId, token, status, deps).catch(() => {});
+  void cacheTokenStatus(deps.redis, orgId, token, status, deps.authCacheSeconds).catch(() => {});
   return status;
-}
-
-/** Unknown tokens are not cached: anybody can hold a card to a reader, and a hash must not grow without bound. */
-async function cacheStatus(
-  orgId: string,
-  token: string,
-  { status, known, expiresAt, groupToken }: TokenStatus,
-  deps: DecisionDeps,
-): Promise<void> {
-  const key = authorizationCache(orgId);
-  const field = token.toLowerCase();
-  if (!known) return void (await deps.redis.hdel(key, field));
-  const cached = {
-    status,
-    ...(expiresAt === null ? {} : { expiryDate: expiresAt.toISOString() }),
-    ...(groupToken === null ? {} : { parentIdTag: groupToken }),
-    cachedAtMs: Date.now(),
-  };
-  await deps.redis.multi().hset(key, field, JSON.stringify(cached)).expire(key, deps.authCacheSeconds).exec();
 }

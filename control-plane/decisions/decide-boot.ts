@@ -1,6 +1,7 @@
 import type { RequestPayload } from "@dynamo-csms/ocpp-schemas/payloads";
 import type { Registration } from "@dynamo-csms/proto/station-record";
 import { inTransaction } from "../database.ts";
+import { askBaseReports } from "../device-model/ask-base-report.ts";
 import { storableJson } from "../message-log/storable-text.ts";
 import { bootFacts16, bootFacts2 } from "../stations/boot-facts.ts";
 import { recordBoots } from "../stations/record-boot.ts";
@@ -27,11 +28,13 @@ export const decideBoot: DecisionStep = async (question, deps) => {
     );
     const before = row?.registration ?? "unknown";
     const after: Registration = row?.retired === true || before === "rejected" ? "rejected" : "accepted";
-    await recordBoots(sql, [bootOf(question)]);
+    const boot = bootOf(question);
+    await recordBoots(sql, [boot]);
     if (after !== before) {
       await sql.query(`update stations set registration = $2 where id = $1`, [station.id, after]);
       await requestRegistryWrite(sql, station.id);
     }
+    if (after === "accepted") await askBaseReports(sql, [{ ...boot, orgId: station.orgId, version: question.version }]);
     return { registration: after, changed: after !== before };
   });
   // Redis away: the outbox has it, and the gateway that asked goes by our answer.
@@ -42,10 +45,13 @@ export const decideBoot: DecisionStep = async (question, deps) => {
     payload: {
       status: STATUS[registration],
       currentTime: new Date().toISOString(),
-      interval: deps.heartbeatIntervalSeconds,
+      interval: registration === "accepted" ? deps.heartbeatIntervalSeconds : retryAfterSeconds(),
     },
   };
 };
+
+/** Each another time, so that a fleet that was turned away does not come back as one; never 0, which leaves it to the station. */
+const retryAfterSeconds = () => 60 + Math.floor(Math.random() * 61);
 
 function bootOf({ station, version, epoch, seq, receivedAt, payloadText }: Question) {
   // Behind the gateway's schema check.

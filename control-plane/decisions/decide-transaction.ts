@@ -1,3 +1,5 @@
+import { judgeStart } from "../authorization/judge-start.ts";
+import { idTokenInfo, readTokenStatus } from "../authorization/token-status.ts";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
 import { storableJson } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
@@ -5,8 +7,13 @@ import { type QuarantineReason, quarantine } from "../transactions/quarantine.ts
 import { recordTransactionEvents } from "../transactions/record-events.ts";
 import { drawTransactionId, startTransaction } from "../transactions/start-transaction.ts";
 import { stopTransaction } from "../transactions/stop-transaction.ts";
-import { idTokenInfo, readTokenStatus } from "../transactions/token-status.ts";
-import { type EventMessage, readEvent, readStart, readStop } from "../transactions/transaction-messages.ts";
+import {
+  type EventMessage,
+  isTokenOfEnd,
+  readEvent,
+  readStart,
+  readStop,
+} from "../transactions/transaction-messages.ts";
 import { answered, type DecisionStep, type Question } from "./decision.ts";
 
 const setAside = (
@@ -78,9 +85,13 @@ export const decideTransactionEvent: DecisionStep = async (question, deps) => {
   });
 };
 
-async function judgeToken(sql: Sql, { station }: Question, { idToken, idTokenType }: EventMessage): Promise<object> {
+async function judgeToken(sql: Sql, { station }: Question, event: EventMessage): Promise<object> {
+  const { idToken, idTokenType, transactionId } = event;
   if (idToken === null) return {};
   // Nothing to judge (P2 C02): the station lets everybody charge.
   if (idTokenType === "NoAuthorization") return { idTokenInfo: { status: "Accepted" } };
-  return { idTokenInfo: idTokenInfo(await readTokenStatus(sql, station.orgId, idToken)) };
+  const status = isTokenOfEnd(event)
+    ? await readTokenStatus(sql, station.orgId, idToken)
+    : await judgeStart(sql, station.orgId, idToken, { stationId: station.id, transactionId });
+  return { idTokenInfo: idTokenInfo(status) };
 }

@@ -1,24 +1,24 @@
 import type { DecisionAction } from "@dynamo-csms/proto/decision-actions";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+import {
+  decideCertificateStatus,
+  decideChainStatus,
+  decideContractCertificate,
+} from "../certificates/decide-certificate-status.ts";
+import { decideSignCertificate } from "../certificates/decide-sign-certificate.ts";
+import { decideDataTransfer } from "../data-transfer/decide-data-transfer.ts";
 import { decideAuthorize16, decideAuthorize2 } from "./decide-authorize.ts";
 import { decideBoot } from "./decide-boot.ts";
 import { decideStart, decideStop, decideTransactionEvent } from "./decide-transaction.ts";
 import type { DecisionStep } from "./decision.ts";
-import {
-  noCertificateStatus,
-  noContractCertificate,
-  notSupported,
-  noVatRegister,
-  rejected,
-  unknownVendor,
-} from "./refusals.ts";
+import { notSupported, noVatRegister, rejected } from "./refusals.ts";
 
 /** The CALLs of 1.6 that the gateways do not answer by themselves. One that is missing does not compile. */
 const decisions16 = {
   Authorize: decideAuthorize16,
   BootNotification: decideBoot,
-  DataTransfer: unknownVendor,
-  SignCertificate: rejected,
+  DataTransfer: decideDataTransfer,
+  SignCertificate: decideSignCertificate,
   StartTransaction: decideStart,
   StopTransaction: decideStop,
 } as const satisfies Record<DecisionAction<"1.6">, DecisionStep>;
@@ -27,18 +27,18 @@ const decisions16 = {
 const decisions201 = {
   Authorize: decideAuthorize2,
   BootNotification: decideBoot,
-  DataTransfer: unknownVendor,
-  Get15118EVCertificate: noContractCertificate,
-  GetCertificateStatus: noCertificateStatus,
+  DataTransfer: decideDataTransfer,
+  Get15118EVCertificate: decideContractCertificate,
+  GetCertificateStatus: decideCertificateStatus,
   NotifyEVChargingNeeds: rejected,
-  SignCertificate: rejected,
+  SignCertificate: decideSignCertificate,
   TransactionEvent: decideTransactionEvent,
 } as const satisfies Record<DecisionAction<"2.0.1">, DecisionStep>;
 
 /** The same of 2.1. */
 const decisions21 = {
   ...decisions201,
-  GetCertificateChainStatus: notSupported,
+  GetCertificateChainStatus: decideChainStatus,
   VatNumberValidation: noVatRegister,
 } as const satisfies Record<DecisionAction<"2.1">, DecisionStep>;
 

@@ -4,6 +4,9 @@ import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connectio
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Registration } from "@dynamo-csms/proto/station-record";
 import type pg from "pg";
+import type { CertificateDecisions } from "../certificates/certificate-decisions.ts";
+import type { Logger } from "pino";
+import type { DataTransferHooks } from "../data-transfer/open-hooks.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 
 /** A CALL of class "decision", as the gateway puts it. */
@@ -32,6 +35,11 @@ export interface DecisionDeps {
   heartbeatIntervalSeconds: number;
   /** How long the gateways may go by a token's status after it was last asked for. */
   authCacheSeconds: number;
+  /** What the certificate messages are decided with; without it they are answered with a "no". */
+  certificates?: CertificateDecisions;
+  /** Who answers DataTransfers of which vendor. Absent: nobody. */
+  dataTransferHooks?: DataTransferHooks;
+  log?: Pick<Logger, "warn">;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
 } from "@dynamo-csms/proto/generated/station_decisions";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import { mayWaitForOthers } from "../certificates/certificate-decisions.ts";
 import { type Answer, decideCall, lookUpStation, unavailable } from "./decide-call.ts";
 import type { BoundedWork } from "./bounded-work.ts";
 import type { DecisionDeps } from "./decision.ts";
@@ -13,6 +14,8 @@ import type { DecisionsMetrics } from "./decisions-metrics.ts";
 
 export interface DecisionsServerDeps extends DecisionDeps {
   work: BoundedWork;
+  /** For what may wait for somebody else's server (certificate-decisions.ts). Default: `work`. */
+  outsideWork?: BoundedWork;
   /** Mutual TLS, PEM; without it the server is plain (one machine). */
   tls?: { ca: Buffer; certificate: Buffer; key: Buffer };
   metrics: DecisionsMetrics;
@@ -116,7 +119,8 @@ async function answerInTime(
   );
   const givenUpAtMs = performance.now() + deadlineMs;
   // A question that waited for its turn past its deadline is not begun.
-  const decided = deps.work.run(async () =>
+  const { outsideWork = deps.work } = deps;
+  const decided = (waitsForOthers(request) ? outsideWork : deps.work).run(async () =>
     performance.now() < givenUpAtMs ? work() : unavailable("no decision in time"),
   );
   const answer = await Promise.race([decided, tooLate]);
@@ -125,6 +129,9 @@ async function answerInTime(
   end({ question: request.question?.$case ?? "none", outcome: outcome.$case });
   return { requestId: request.requestId, answer: outcome };
 }
+
+const waitsForOthers = ({ question }: DecideRequest): boolean =>
+  question?.$case === "call" && mayWaitForOthers(question.value.action, question.value.payload);
 
 async function answerTo({ question }: DecideRequest, deps: DecisionsServerDeps): Promise<Answer> {
   switch (question?.$case) {

@@ -2,18 +2,8 @@ import { answered, type DecisionStep } from "./decision.ts";
 
 // What we cannot do yet is said so, in the words that each message has for it: a station goes on with its own way then.
 
-/** DataTransfer, all versions: there is no vendor whose data we know (C16 §4.3; P2 P02). */
-export const unknownVendor: DecisionStep = () => Promise.resolve(answered({ status: "UnknownVendorId" }));
-
-/** SignCertificate (A02), NotifyEVChargingNeeds (K15): a status "Rejected". */
+/** NotifyEVChargingNeeds (K15): a status "Rejected". */
 export const rejected: DecisionStep = () => Promise.resolve(answered({ status: "Rejected" }));
-
-/** Get15118EVCertificate (M01): there is no contract certificate provider. */
-export const noContractCertificate: DecisionStep = () =>
-  Promise.resolve(answered({ status: "Failed", exiResponse: "" }));
-
-/** GetCertificateStatus (M06): no OCSP responder was asked. Its URL comes from the station: asking it would be a way into the network. */
-export const noCertificateStatus: DecisionStep = () => Promise.resolve(answered({ status: "Failed" }));
 
 /** VatNumberValidation (2.1): no register is asked. The answer repeats the number. */
 export const noVatRegister: DecisionStep = ({ payloadText }) => {

@@ -96,7 +96,7 @@ async function applyFrames(sql: Sql, frames: readonly PlacedFrame[], context: Co
       letters.push(deadLetterOf(context.laneId, placed, describeFault(fault)));
     }
   }
-  await writeEffects(sql, effects, context.deps);
+  await writeEffects(sql, effects, { ...context.deps, laneId: context.laneId });
   context.sealed ||= effects.sealed;
   await setAsideAloud(sql, letters, context);
 }

@@ -1,4 +1,4 @@
-import type { LaneFrame } from "@dynamo-csms/proto/stream-entry";
+import { type LaneFrame, REFUSED_IN_SILENCE } from "@dynamo-csms/proto/stream-entry";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { expect, test } from "vitest";
 import { collectEffects } from "./collect-effects.ts";
@@ -63,6 +63,22 @@ test("a message that was answered with an error is logged with it, and has no ef
     ["StatusNotification", answer, false],
     ["Heartbeat", answer, true],
     ["NoSuchAction", answer, false],
+  ]);
+});
+
+test("what was refused without a word is logged without an answer, and has no effect, whatever it looks like", () => {
+  const status = '{"connectorId":1,"errorCode":"NoError","status":"Available"}';
+  const silent = { answer: REFUSED_IN_SILENCE, flagged: true };
+  const refused = collect([
+    frame(`[6,"1","StatusNotification",${status}]`, silent),
+    frame(`[2,"2","StatusNotification",${status}]`, { ...silent, seq: 2 }),
+    frame('[2,"3","StopTransaction",{"transactionId":1,', { ...silent, seq: 3 }),
+  ]);
+  expect([refused.statuses, refused.quarantined]).toEqual([[], []]);
+  expect(refused.frames.map(({ answer, flagged }) => [answer, flagged])).toEqual([
+    [null, true],
+    [null, true],
+    [null, true],
   ]);
 });
 

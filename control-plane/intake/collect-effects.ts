@@ -2,14 +2,19 @@ import { decodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
 import { type BrokenFrame, decodeFrame, type Frame } from "@dynamo-csms/proto/ocpp-frame";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type { Result } from "@dynamo-csms/proto/result";
-import type { LaneFrame } from "@dynamo-csms/proto/stream-entry";
+import { type LaneFrame, REFUSED_IN_SILENCE } from "@dynamo-csms/proto/stream-entry";
 import { storableText } from "../message-log/storable-text.ts";
+import { isQuirkName } from "../quirks/quirk-settings.ts";
 import type { KnownStation } from "../stations/known-station.ts";
+import { int4Of } from "../transactions/read-fields.ts";
+import { noteReservationUse } from "./charge-point-setting-steps.ts";
 import { steps16 } from "./dispatch-1.6.ts";
 import { steps201 } from "./dispatch-2.0.1.ts";
 import { steps21 } from "./dispatch-2.1.ts";
 import type { Effects } from "./effects.ts";
 import { payloadTextOf } from "./payload-text.ts";
+import { isOfReplacedHardware } from "./replaced-hardware.ts";
+import { addCredentials } from "./security-steps.ts";
 import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
 
 // Maps, because action names come from the wire. Behind the schema check of the gateway each step gets what it expects.
@@ -39,13 +44,16 @@ export function collectEffects(
 ): void {
   if (frame.kind === "event") return collectEvent(frame, stations, effects);
   const station = stationOf(frame, stations);
-  if (frame.kind === "inbound") effects.saw(station, new Date(frame.receivedAtMs));
+  if (frame.kind === "inbound" && !isOfReplacedHardware(station, frame.epoch))
+    effects.saw(station, new Date(frame.receivedAtMs));
   const decoded = decodeFrame(frame.text);
   const call = readCall(frame, decoded, station);
   // Heartbeats: tens of thousands of rows a second, in a large fleet, that nobody reads. A refused one is worth reading.
   if (call?.action !== "Heartbeat" || call.refused || settings.logHeartbeats) log(frame, decoded, station, effects);
   if (frame.kind === "outbound" || call === undefined || call.refused) return;
+  if (isOfReplacedHardware(station, frame.epoch, call.action)) return;
   if (frame.flagged) effects.quarantined.push(asQuarantined(call, "breaks its schema"));
+  noteReservationUse(call, effects);
   STEPS[frame.version].get(call.action)?.(call, effects);
 }
 
@@ -92,7 +100,8 @@ function log(frame: LaneFrame, decoded: Result<Frame, BrokenFrame>, station: Kno
     action: decoded.ok && "action" in decoded.value ? storableText(decoded.value.action).slice(0, 255) : null,
     messageId: decoded.ok ? storableText(decoded.value.messageId) : null,
     raw: storableText(frame.text),
-    answer: frame.answer === undefined ? null : storableText(frame.answer),
+    answer: frame.answer === undefined || frame.answer === REFUSED_IN_SILENCE ? null : storableText(frame.answer),
+    latencyMs: int4Of(frame.answeredAfterMs),
   });
 }
 
@@ -105,8 +114,10 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
     case "opened":
     case "stillOpen": {
       const station = stationOf(frame, stations);
+      if (isOfReplacedHardware(station, epoch)) return;
       // That the gateway still has it is no word of the station.
       if (event.event === "opened") effects.saw(station, at);
+      if (event.event === "opened") addCredentials(event, station, at, effects);
       effects.connections.push({
         kind: event.event,
         station,
@@ -120,10 +131,12 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
       });
       return;
     }
-    case "closed":
+    case "closed": {
+      const station = stationOf(frame, stations);
+      if (isOversized(event)) effects.oversized.push({ stationId: station.id, at });
       effects.connections.push({
         kind: "closed",
-        station: stationOf(frame, stations),
+        station,
         epoch,
         seq,
         at,
@@ -131,14 +144,38 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
         reason: storableText(event.reason),
       });
       return;
+    }
     case "commandSent":
       effects.commands.push({ kind: "sent", commandId: event.commandId, at: new Date(event.sentAtMs) });
       return;
     case "commandOutcome":
-      effects.commands.push({ kind: "outcome", commandId: event.commandId, at, outcome: event.outcome });
+      effects.commands.push({ kind: "outcome", commandId: event.commandId, at, outcome: event.outcome, epoch });
       return;
     case "gap":
       effects.gaps.push({ laneId: event.laneId, fromId: event.fromId, toId: event.toId });
+      return;
+    case "quirk":
+      // A quirk of a newer gateway: nothing here could show it.
+      if (isQuirkName(event.quirk))
+        effects.quirks.push({
+          stationId: stationOf(frame, stations).id,
+          quirk: event.quirk,
+          mode: event.mode,
+          count: event.count,
+          at,
+          detail: storableText(event.detail),
+        });
+      return;
+    case "securityEvent":
+      effects.securityEvents.push({
+        station: stationOf(frame, stations),
+        source: "csms",
+        type: event.type,
+        techInfo: event.techInfo,
+        occurredAt: at,
+        receivedAt: at,
+        identity: [String(epoch), String(seq)],
+      });
       return;
     case "laneOpened":
       return;
@@ -147,11 +184,17 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
   }
 }
 
+/** The WebSocket library tells an oversized frame as 1006, with its own word on it. */
+const isOversized = ({ code, reason }: { code: number; reason: string }): boolean =>
+  code === 1009 || (code === 1006 && /too big/i.test(reason));
+
 const KNOWN_EVENTS = {
   opened: true,
   closed: true,
   stillOpen: true,
   laneOpened: true,
+  quirk: true,
+  securityEvent: true,
   commandSent: true,
   commandOutcome: true,
   gap: true,

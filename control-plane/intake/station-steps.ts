@@ -3,6 +3,7 @@ import { storableJson, storableText } from "../message-log/storable-text.ts";
 import { type BootFacts, bootFacts16, bootFacts2 } from "../stations/boot-facts.ts";
 import { readTime } from "../transactions/meter-reading.ts";
 import { int4Of } from "../transactions/read-fields.ts";
+import { acceptedBootOf } from "./device-model-steps.ts";
 import type { Effects } from "./effects.ts";
 import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
 
@@ -29,8 +30,10 @@ function addBoot(call: ReceivedCall, effects: Effects, facts: BootFacts): void {
     payload: storableJson(call.payloadText),
     ...facts,
   });
-  if (call.answer !== undefined && (call.answer as { status?: unknown }).status === "Accepted")
+  if (call.answer !== undefined && (call.answer as { status?: unknown }).status === "Accepted") {
     effects.accepted.add(call.station.id);
+    effects.acceptedBoots.push(acceptedBootOf(call, facts));
+  }
 }
 
 /** StatusNotification of 1.6 (C16 §4.9): connector 0 is the whole station. */

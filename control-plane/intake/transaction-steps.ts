@@ -1,13 +1,25 @@
-import { storableJson } from "../message-log/storable-text.ts";
+import { storableJson, storableText } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
 import { type MeterReading, readMeterValues } from "../transactions/meter-reading.ts";
 import { quarantine } from "../transactions/quarantine.ts";
 import { int4Of, isObject } from "../transactions/read-fields.ts";
+import { readSettlement } from "../transactions/record-settlements.ts";
 import { restoreStart, type StartAnswer } from "../transactions/start-transaction.ts";
 import { applyEarlyStop, stopTransaction } from "../transactions/stop-transaction.ts";
 import { readEvent, readStart, readStop } from "../transactions/transaction-messages.ts";
 import type { Effects } from "./effects.ts";
 import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
+
+/** Authorize, all versions: what was answered Accepted, by the control plane or by the gateway alone, is told. */
+export const authorize: Step = (call, effects) => {
+  const payload = isObject(call.payload) ? call.payload : {};
+  const answer = isObject(call.answer) ? call.answer : {};
+  const idToken = payload["idTag"] ?? (isObject(payload["idToken"]) ? payload["idToken"]["idToken"] : undefined);
+  const info = answer["idTagInfo"] ?? answer["idTokenInfo"];
+  if (typeof idToken !== "string" || !isObject(info) || info["status"] !== "Accepted") return;
+  const { station, receivedAt } = call;
+  effects.authorizations.push({ station, idToken: storableText(idToken), receivedAt });
+};
 
 // All of these take `unknown`: transaction data that breaks its schema comes here too.
 
@@ -87,6 +99,22 @@ export const transactionEvent: Step = (call, effects) => {
   addReadings(call, effects, event.readings, { transactionId: event.transactionId, connector: event.evseId ?? 0 });
 };
 
+/** NotifySettlement (2.1 P2 C20): what a payment terminal did with a payment. */
+export const settlement: Step = (call, effects) => {
+  const payload = parseExactJson(call.payloadText);
+  const read = isObject(payload) ? readSettlement(payload) : undefined;
+  if (read === undefined) return void effects.quarantined.push(asQuarantined(call, "cannot be read"));
+  const { station, epoch, seq, receivedAt, payloadText } = call;
+  effects.settlements.push({
+    stationId: station.id,
+    epoch,
+    seq,
+    receivedAt,
+    payload: storableJson(payloadText),
+    ...read,
+  });
+};
+
 function addReadings(
   call: ReceivedCall,
   effects: Effects,
@@ -95,5 +123,17 @@ function addReadings(
 ): void {
   const { station, receivedAt } = call;
   const message = asQuarantined(call, "unknown transaction");
-  for (const reading of readings) effects.readings.push({ stationId: station.id, receivedAt, reading, message, ...of });
+  for (const reading of readings) {
+    effects.readings.push({ stationId: station.id, receivedAt, reading, message, ...of });
+    if (of.transactionId === undefined) continue;
+    const { transactionId } = of;
+    for (const sample of reading.signed ?? [])
+      effects.signedSamples.push({
+        stationId: station.id,
+        transactionId,
+        sampledAt: reading.sampledAt,
+        receivedAt,
+        sample,
+      });
+  }
 }

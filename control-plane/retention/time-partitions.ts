@@ -3,9 +3,9 @@ import { inTransaction, type Sql, sqlOn } from "../database.ts";
 import { type PartitionRange, type PartitionSpan, rangeOfSuffix, rangesAhead } from "./partition-ranges.ts";
 
 export interface PartitionedTable {
-  table: "message_log" | "meter_values";
+  table: "message_log" | "meter_values" | "station_events" | "data_transfers";
   /** The column that it is partitioned by. */
-  column: "received_at" | "sampled_at";
+  column: "received_at" | "sampled_at" | "occurred_at";
   span: PartitionSpan;
   /** Whole partitions older than this are dropped. */
   keepDays: number;
@@ -15,7 +15,10 @@ export interface PartitionedTable {
 const AHEAD_DAYS = 3;
 /** The intake waits as long for us at the most; what could not be done is tried again at the next sweep. */
 const LOCK_TIMEOUT = "2s";
-/** Old rows of the default partition (stations with a wrong clock) go in pieces. */
+/**
+ * Old rows of the default partition go in pieces. There are those of stations with a wrong clock: how old they are is told by
+ * ours, or what a station without a clock says would be gone ten minutes later.
+ */
 const DEFAULT_ROWS = 5_000;
 
 /** Makes the partitions of the next days and drops those whose time is over. Safe to repeat, and to interrupt anywhere. */
@@ -30,7 +33,7 @@ export async function keepPartitions(pool: pg.Pool, tables: readonly Partitioned
       if (range !== undefined && range.to <= cutoff) await dropPartition(pool, table, suffix);
     }
     await sqlOn(pool).query(
-      `delete from ${table.table}_default where ctid = any(array(select ctid from ${table.table}_default where ${table.column} < $1 limit $2))`,
+      `delete from ${table.table}_default where ctid = any(array(select ctid from ${table.table}_default where received_at < $1 limit $2))`,
       [cutoff, DEFAULT_ROWS],
     );
   }

@@ -20,7 +20,7 @@ export interface ChargePointChange {
 
 export type Locked = { kind: "not-found" } | { kind: "handed-over" };
 
-/** Changes a unit of the installer's project. A new OCPP version is told to the gateways. */
+/** Changes a unit of the installer's project. A new OCPP version or serial number is told to the gateways. */
 export async function changeChargePoint(
   deps: RegistrationDeps,
   installerId: string,
@@ -34,7 +34,16 @@ export async function changeChargePoint(
       if (!found.ok) return found;
       const station = found.value;
       const newVersion = change.ocpp_version !== undefined && change.ocpp_version !== station.ocppVersion;
-      if (change.serial_number !== undefined) station.serialNumber = serialNumberOf(change.serial_number);
+      const serialNumber =
+        change.serial_number === undefined ? station.serialNumber : serialNumberOf(change.serial_number);
+      // The gateways compare it with what a station says of itself, and with its certificate.
+      const toldGateways =
+        newVersion ||
+        serialNumber !== station.serialNumber ||
+        // Before its first boot quirk profiles go by these.
+        (change.vendor ?? station.vendor) !== station.vendor ||
+        (change.model ?? station.model) !== station.model;
+      station.serialNumber = serialNumber;
       if (change.model !== undefined) station.model = change.model;
       if (change.vendor !== undefined) station.vendor = change.vendor;
       if (change.ocpp_version !== undefined) station.ocppVersion = change.ocpp_version;
@@ -46,8 +55,8 @@ export async function changeChargePoint(
         station.locationDescription = change.location?.description ?? null;
       }
       await em.flush();
-      if (newVersion) await requestRegistryWrite(sqlOf(em), station.id);
-      return ok(newVersion ? station.id : undefined);
+      if (toldGateways) await requestRegistryWrite(sqlOf(em), station.id);
+      return ok(toldGateways ? station.id : undefined);
     })
     .catch((fault: unknown) => {
       if (fault instanceof UniqueConstraintViolationException) return err({ kind: "duplicate" as const });

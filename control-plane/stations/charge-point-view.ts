@@ -3,6 +3,8 @@ import type { Sql } from "../database.ts";
 import { isoTime } from "../http/fields.ts";
 import { isoMillis, isoSeconds } from "../http/iso-time.ts";
 import { named } from "../http/json-schema.ts";
+import { ATTEMPT_OUTCOMES, type ConnectionAttempt } from "@dynamo-csms/proto/connection-attempt";
+import { QUIRK_NAMES, type QuirkSettings } from "@dynamo-csms/proto/quirks";
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
 
 /** How every charge point is shown, to installers and operators. */
@@ -20,6 +22,7 @@ const chargePointShape = {
   commissioning: z
     .object({ commissioning_id: z.string(), status: z.enum(["in_progress", "completed", "failed"]) })
     .nullable(),
+  quirks: z.array(z.enum(QUIRK_NAMES)).describe("what a quirk profile forgives it, in either mode"),
   created_at: isoTime(),
 };
 
@@ -34,6 +37,11 @@ const chargePointDetailShape = {
     .enum(["unknown", "pending", "accepted", "rejected"])
     .describe("what its BootNotification was answered"),
   firmware_version: z.string().nullable(),
+  security_profile: z
+    .int()
+    .min(1)
+    .max(3)
+    .describe("1: password, 2: TLS and password, 3: TLS with a client certificate"),
   connection: z
     .object({
       remote_address: z.string(),
@@ -46,6 +54,10 @@ const chargePointDetailShape = {
     })
     .nullable()
     .describe("the newest connection on record"),
+  last_attempt: z
+    .object({ at: isoTime(), outcome: z.enum(ATTEMPT_OUTCOMES) })
+    .nullable()
+    .describe("how its last attempt to connect ended; `…/connection-attempts` says what to do about it"),
   connectors: z.array(
     z.object({
       evse_id: z.number().int().describe("0 for OCPP 1.6"),
@@ -79,7 +91,9 @@ export interface ChargePointRow {
   longitude: number | null;
   location_description: string | null;
   registration: "unknown" | "pending" | "accepted" | "rejected";
+  quirks: QuirkSettings | null;
   firmware_version: string | null;
+  security_profile: number;
   last_seen_at: Date | null;
   last_heartbeat_at: Date | null;
   commissioning_id: string | null;
@@ -91,7 +105,7 @@ export interface ChargePointRow {
 /** Reads ChargePointRows; a `where` on `s` follows. */
 export const SELECT_CHARGE_POINTS = `
   select s.id::text as id, s.charge_point_id, s.identity, s.identity_spelling, s.project_id, s.serial_number, s.vendor, s.model, s.ocpp_version,
-         s.max_power_kw::float8 as max_power_kw, s.connector_count, s.latitude, s.longitude, s.location_description, s.registration,
+         s.max_power_kw::float8 as max_power_kw, s.connector_count, s.latitude, s.longitude, s.location_description, s.registration, s.quirks, s.security_profile,
          b.firmware_version, seen.last_seen_at, seen.last_heartbeat_at, c.id as commissioning_id, c.status as commissioning_status, s.created_at,
          to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"') as created_at_text
   from stations s
@@ -118,6 +132,7 @@ export function chargePointView(row: ChargePointRow, connected: ReadonlySet<stri
       commissioning_id === null || commissioning_status === null
         ? null
         : { commissioning_id, status: commissioning_status },
+    quirks: QUIRK_NAMES.filter((name) => row.quirks?.[name] !== undefined),
     created_at: isoSeconds(row.created_at),
   };
 }
@@ -125,12 +140,13 @@ export function chargePointView(row: ChargePointRow, connected: ReadonlySet<stri
 const statusOf = (commissioning: ChargePointRow["commissioning_status"]) =>
   commissioning === null ? "registered" : commissioning === "completed" ? "commissioned" : "commissioning";
 
-/** @param publicOcppUrl PUBLIC_OCPP_URL. */
+/** @param publicOcppUrl PUBLIC_OCPP_URL. @param lastAttempt the newest that is known (connection-evidence.ts). */
 export async function chargePointDetail(
   sql: Sql,
   row: ChargePointRow,
   connected: ReadonlySet<string> | undefined,
   publicOcppUrl: string,
+  lastAttempt?: ConnectionAttempt,
 ) {
   const [connection] = await sql.query<ConnectionRow>(
     `select remote_address, ocpp_version, opened_at, closed_at, close_code, close_reason, notes from station_connections where station_id = $1`,
@@ -151,6 +167,7 @@ export async function chargePointDetail(
         : { latitude: row.latitude, longitude: row.longitude, description: row.location_description },
     registration: row.registration,
     firmware_version: row.firmware_version,
+    security_profile: row.security_profile,
     connection:
       connection === undefined
         ? null
@@ -159,6 +176,8 @@ export async function chargePointDetail(
             opened_at: isoMillis(connection.opened_at),
             closed_at: connection.closed_at && isoMillis(connection.closed_at),
           },
+    last_attempt:
+      lastAttempt === undefined ? null : { at: isoMillis(new Date(lastAttempt.atMs)), outcome: lastAttempt.outcome },
     connectors: connectors.map((connector) => ({
       ...connector,
       reported_at: connector.reported_at && isoMillis(connector.reported_at),

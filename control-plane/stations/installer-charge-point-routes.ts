@@ -1,5 +1,7 @@
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { z } from "zod";
+import { newestAttempt } from "../connection-attempts/connection-evidence.ts";
 import { sqlOf } from "../database.ts";
 import { isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoSeconds } from "../http/iso-time.ts";
@@ -45,7 +47,13 @@ export function installerChargePointRoutes(deps: ChargePointRoutesDeps): Route[]
     return row;
   };
   const detail = async (row: ChargePointRow) =>
-    chargePointDetail(sqlOf(orm.em.fork()), row, await connectedNow(redis, [row.identity]), publicOcppUrl);
+    chargePointDetail(
+      sqlOf(orm.em.fork()),
+      row,
+      await connectedNow(redis, [row.identity]),
+      publicOcppUrl,
+      await newestAttempt(redis, row.identity as StationIdentity),
+    );
 
   return [
     defineRoute({

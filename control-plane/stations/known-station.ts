@@ -8,6 +8,8 @@ export interface KnownStation {
   chargePointId: string;
   orgId: string;
   projectId: string | null;
+  /** What connections up to this epoch reported is of hardware that was replaced. */
+  hardwareEpoch?: number;
 }
 
 /** The stations behind these case-folded identities, by identity; unknown ones are left out. */
@@ -18,14 +20,21 @@ export async function findStations(sql: Sql, identities: readonly string[]): Pro
     charge_point_id: string;
     org_id: string;
     project_id: string | null;
+    hardware_epoch: string;
   }>(
-    `select identity, id::text as id, charge_point_id, org_id, project_id from stations where identity = any($1::text[])`,
+    `select identity, id::text as id, charge_point_id, org_id, project_id, hardware_epoch::text as hardware_epoch from stations where identity = any($1::text[])`,
     [identities],
   );
   return new Map(
     rows.map((row) => [
       row.identity,
-      { id: row.id, chargePointId: row.charge_point_id, orgId: row.org_id, projectId: row.project_id },
+      {
+        id: row.id,
+        chargePointId: row.charge_point_id,
+        orgId: row.org_id,
+        projectId: row.project_id,
+        hardwareEpoch: Number(row.hardware_epoch),
+      },
     ]),
   );
 }

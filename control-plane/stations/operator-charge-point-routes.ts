@@ -1,6 +1,8 @@
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { z } from "zod";
+import { newestAttempt } from "../connection-attempts/connection-evidence.ts";
 import { sqlOf } from "../database.ts";
 import { pageAnswer, pageQuery } from "../http/fields.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
@@ -104,7 +106,13 @@ export function operatorChargePointRoutes(deps: OperatorChargePointDeps): Route[
         if (row === undefined) throw noSuchChargePoint(params.charge_point_id);
         return {
           status: 200,
-          body: await chargePointDetail(sql, row, await connectedNow(redis, [row.identity]), publicOcppUrl),
+          body: await chargePointDetail(
+            sql,
+            row,
+            await connectedNow(redis, [row.identity]),
+            publicOcppUrl,
+            await newestAttempt(redis, row.identity as StationIdentity),
+          ),
         };
       },
     }),

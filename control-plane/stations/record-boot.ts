@@ -1,7 +1,8 @@
 import type { Sql } from "../database.ts";
 import type { BootFacts } from "./boot-facts.ts";
 import type { FactOrder } from "./fact-order.ts";
-import { requestRegistryWrite } from "./station-registry.ts";
+import { settleQuirks } from "../quirks/resolve-quirks.ts";
+import { requestRegistryWrites } from "./station-registry.ts";
 
 /** One BootNotification. */
 export interface BootReport extends FactOrder, BootFacts {
@@ -21,7 +22,7 @@ export async function recordBoots(sql: Sql, boots: readonly BootReport[]): Promi
       newest.set(boot.stationId, boot);
   }
   const rows = [...newest.values()];
-  await sql.query(
+  const written = await sql.query<{ id: string }>(
     `insert into station_boots (station_id, vendor, model, serial_number, firmware_version, reason, payload, booted_at, epoch, seq)
      select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::timestamptz[], $9::bigint[], $10::int[])
        as b (station_id, vendor, model, serial_number, firmware_version, reason, payload, booted_at, epoch, seq)
@@ -29,7 +30,8 @@ export async function recordBoots(sql: Sql, boots: readonly BootReport[]): Promi
      on conflict (station_id) do update set
        vendor = excluded.vendor, model = excluded.model, serial_number = excluded.serial_number, firmware_version = excluded.firmware_version,
        reason = excluded.reason, payload = excluded.payload, booted_at = excluded.booted_at, epoch = excluded.epoch, seq = excluded.seq
-     where (station_boots.epoch, station_boots.seq) < (excluded.epoch, excluded.seq)`,
+     where (station_boots.epoch, station_boots.seq) < (excluded.epoch, excluded.seq)
+     returning station_id::text as id`,
     [
       rows.map((b) => b.stationId),
       rows.map((b) => b.vendor),
@@ -43,6 +45,19 @@ export async function recordBoots(sql: Sql, boots: readonly BootReport[]): Promi
       rows.map((b) => b.seq),
     ],
   );
+  await requestChangedQuirks(
+    sql,
+    written.map(({ id }) => id),
+  );
+}
+
+/** Another vendor, model or firmware may be under another quirk profile: then the gateways are told. */
+async function requestChangedQuirks(sql: Sql, stationIds: readonly string[]): Promise<void> {
+  if (stationIds.length === 0) return;
+  await sql.query(`select 1 from stations where id = any($1::bigint[]) order by stations.id for no key update`, [
+    stationIds,
+  ]);
+  await requestRegistryWrites(sql, await settleQuirks(sql, stationIds));
 }
 
 /**
@@ -57,5 +72,8 @@ export async function restoreAcceptance(sql: Sql, stationIds: readonly string[])
      returning id::text as id`,
     [stationIds],
   );
-  for (const { id } of restored) await requestRegistryWrite(sql, id);
+  await requestRegistryWrites(
+    sql,
+    restored.map(({ id }) => id),
+  );
 }

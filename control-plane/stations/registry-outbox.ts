@@ -1,25 +1,40 @@
 import { sqlOn } from "../database.ts";
+import { settleQuirks } from "../quirks/resolve-quirks.ts";
 import { type RegistryDeps, readRegistry, writeRegistryEntries } from "./station-registry.ts";
 
+/** Pages of one sweep: a profile of a whole fleet is through in minutes, and the next sweep goes on. */
+const MAX_PAGES = 20;
+
 /**
- * Writes the records that were asked for and not yet written, and closes the sockets that are to be closed, oldest first; the jobs process calls it every second or so.
- * Resolves to how many were written. Rejects when Redis or Postgres is away: nothing is lost, the next sweep goes on.
- * Safe to run in several processes: a record of a lower revision changes nothing.
+ * Writes the records that were asked for and not yet written, and closes the sockets that are to be closed, oldest first;
+ * the jobs process calls it every second or so. Resolves to how many were written. Rejects when Redis or Postgres is away:
+ * nothing is lost, the next sweep goes on. Safe to run in several processes: a record of a lower revision changes nothing.
+ * @param deps.limit records per page.
  */
 export async function relayRegistryOutbox(deps: RegistryDeps & { limit: number }): Promise<number> {
   const sql = sqlOn(deps.pool);
-  const waiting = await sql.query<{ station_id: string }>(
-    `select station_id::text as station_id from registry_outbox order by requested_at limit $1`,
-    [deps.limit],
-  );
-  if (waiting.length === 0) return 0;
-  const entries = await readRegistry(
-    sql,
-    waiting.map((row) => row.station_id),
-    deps.heartbeatIntervalSeconds,
-  );
-  await writeRegistryEntries(deps.redis, sql, entries);
-  return entries.length;
+  let written = 0;
+  // Past what was seen already: requests that cannot be settled now stay, and must not hold up those behind them.
+  let after: { at: string; id: string } = { at: "-infinity", id: "0" };
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const waiting = await sql.query<{ station_id: string; at: string }>(
+      `select station_id::text as station_id, requested_at::text as at from registry_outbox
+       where (requested_at, station_id) > ($2::timestamptz, $3::bigint) order by requested_at, registry_outbox.station_id limit $1`,
+      [deps.limit, after.at, after.id],
+    );
+    const last = waiting.at(-1);
+    if (last === undefined) break;
+    const entries = await readRegistry(
+      sql,
+      waiting.map((row) => row.station_id),
+      deps.heartbeatIntervalSeconds,
+    );
+    await writeRegistryEntries(deps.redis, sql, entries);
+    written += entries.length;
+    if (waiting.length < deps.limit) break;
+    after = { at: last.at, id: last.station_id };
+  }
+  return written;
 }
 
 /**
@@ -38,6 +53,7 @@ export async function rebuildRegistry(deps: RegistryDeps & { pageSize: number })
     const last = page.at(-1);
     if (last === undefined) return written;
     const ids = page.map((row) => row.id);
+    await settleQuirks(sql, ids);
     await sql.query(
       `update stations set registry_rev = greatest(registry_rev + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint) where id = any($1::bigint[])`,
       [ids],

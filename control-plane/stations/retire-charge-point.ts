@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { LockMode, type SqlEntityManager } from "@mikro-orm/postgresql";
+import { cancelWaitingCommands } from "../commands/cancel-command.ts";
 import { endCommissioning } from "../commissioning/end-commissioning.ts";
 import { sqlOf } from "../database.ts";
 import type { WakeUps } from "../jobs/durable-work.ts";
@@ -35,6 +36,7 @@ export async function retireChargePoint(
     await em.flush();
     const sql = sqlOf(em);
     const eventIds = await endCommissioning(sql, station.id, "the charge point was taken out of the project");
+    await cancelWaitingCommands(sql, station.id, "the charge point was taken out of the project");
     await requestRegistryWrite(sql, station.id, "close-socket");
     return ok({ id: station.id, eventIds });
   });

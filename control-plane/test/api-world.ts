@@ -106,6 +106,7 @@ export async function startApiWorld(overrides: Record<string, string> = {}, post
     api,
     config,
     env,
+    pool: database.pool,
     sql,
     redis: redis as Redis,
     ask,

@@ -186,37 +186,3 @@ test("what was registered can be corrected; another OCPP version reaches the gat
   ]);
   expect(await patch({ connector_count: 1 })).toMatchObject({ status: 409, body: { code: "project_handed_over" } });
 });
-
-test("the message log is shown newest first, in pages, and filtered", async () => {
-  const { register, key } = await registeringInstaller(world);
-  const { body: registered } = await register();
-  await world.sql.query(
-    `insert into message_log (station_id, epoch, seq, received_at, direction, action, message_id, raw, answer)
-     select s.id, 7, n, timestamptz '2026-05-01T10:30:00Z' + n * interval '1 second', n % 2, case n % 2 when 0 then 'StatusNotification' else 'Reset' end, 'm' || n,
-            '[2,"m' || n || '","X",{}]', null
-     from stations s, generate_series(1, 5) n where s.charge_point_id = $1`,
-    [registered.charge_point_id],
-  );
-  const messages = async (query: string) =>
-    (await world.ask("GET", `/api/v1/charge-points/${registered.charge_point_id}/messages?${query}`, { as: key })).body;
-  const first = await messages("limit=3");
-  expect(first.messages.map((message: { seq: number }) => message.seq)).toEqual([5, 4, 3]);
-  expect(first.messages[0]).toEqual({
-    received_at: "2026-05-01T10:30:05.000Z",
-    direction: "to_charge_point",
-    type: "CALL",
-    action: "Reset",
-    message_id: "m5",
-    raw: '[2,"m5","X",{}]',
-    answer: null,
-    breaks_schema: false,
-    connection: 7,
-    seq: 5,
-  });
-  const second = await messages(`limit=3&cursor=${first.next_cursor}`);
-  expect([second.messages.map((message: { seq: number }) => message.seq), second.has_more]).toEqual([[2, 1], false]);
-  const filtered = await messages(
-    "action=StatusNotification&direction=from_charge_point&from=2026-05-01T10:30:03Z&order=oldest_first",
-  );
-  expect(filtered.messages.map((message: { seq: number }) => message.seq)).toEqual([4]);
-});

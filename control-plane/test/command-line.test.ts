@@ -1,16 +1,19 @@
 // The examples of docs/cli.md, run as they stand there, and what they are for.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
+import { digestPassword } from "@dynamo-csms/proto/station-password";
 import { startTestRedis, type TestServer } from "@dynamo-csms/local/test-servers";
-import { authorizationCache, stationRecord } from "@dynamo-csms/proto/redis-keys";
+import { type ConnectionAttempt, encodeAttempt } from "@dynamo-csms/proto/connection-attempt";
+import { authorizationCache, stationRecord, UNKNOWN_ATTEMPTS } from "@dynamo-csms/proto/redis-keys";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sqlOn } from "../database.ts";
-import { readTokenStatus } from "../transactions/token-status.ts";
+import { readTokenStatus } from "../authorization/token-status.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation } from "./registered-station.ts";
 
@@ -59,16 +62,24 @@ const tokenStatus = async (orgId: unknown, token: string) =>
   (await readTokenStatus(sqlOn(database.pool), String(orgId), token)).status;
 
 test("every example runs, and every command has one", () => {
+  const [, csv] = /```csv\n([^`]+)```/.exec(DOCUMENT) ?? [];
+  writeFileSync(join(folder, "fleet.csv"), csv ?? "");
   const outcomes = EXAMPLES.map((line) => ({ line, ...cli(line) }));
   for (const { line, status, stderr } of outcomes) expect({ line, status, stderr }).toMatchObject({ status: 0 });
   const commands = [...cli("--help").stderr.matchAll(/^ {2}cli ([a-z- ]+?)(?: -| \[|$)/gm)].map((match) => match[1]);
-  expect(commands).toHaveLength(6);
+  expect(commands).toHaveLength(8);
   for (const command of commands) expect(EXAMPLES.filter((line) => line.startsWith(`${command}`))).not.toEqual([]);
 
   const list = outcomes.find(({ line }) => line === "id-tokens list");
   expect(list?.answers).toEqual([
-    { token: "04a2b3c4d5e680", status: "Blocked", expires_at: null, group: null },
-    { token: "04a2b3c4d5e681", status: "Accepted", expires_at: "2099-12-31T23:59:59Z", group: "fleet-7" },
+    {
+      token: "04a2b3c4d5e681",
+      status: "Accepted",
+      expires_at: "2099-12-31T23:59:59Z",
+      group: "fleet-7",
+      max_active: null,
+    },
+    { token: "04a2b3c4d5e680", status: "Blocked", expires_at: null, group: null, max_active: 1 },
   ]);
 });
 
@@ -84,7 +95,10 @@ test("a token that is added is accepted from then on; changed, the gateways' cac
     { status: "Blocked", added: false },
   ]);
   expect(await tokenStatus(orgId, "card-1")).toBe("Blocked");
-  expect(await redis.hkeys(cache)).toEqual(["card-2"]);
+  // What is left of it says no status, and that nothing older may come back.
+  const { "card-1": changed = "{}", ...others } = await redis.hgetall(cache);
+  expect(JSON.parse(changed)).toEqual({ revision: expect.any(Number) });
+  expect(Object.keys(others)).toEqual(["card-2"]);
 });
 
 test.each([
@@ -93,6 +107,7 @@ test.each([
   [`id-tokens add --token ${"a".repeat(256)}`, "--token"],
   ["id-tokens add --token x --status accepted", "--status"],
   ["id-tokens add --token x --expires-at tomorrow", "--expires-at"],
+  ["id-tokens add --token x --max-active 0", "--max-active"],
   ["id-tokens add --token x --org org_nobody", "org_nobody"],
   ["registry", "Usage:"],
 ])("%s is a mistake, and %s is named", (line, named) => {
@@ -102,7 +117,86 @@ test.each([
 test("a Redis that lost everything has every station's record again after a rebuild", async () => {
   const station = await registerStation(database.pool, await createProject(database.pool), "1.6");
   await redis.flushall();
-  expect(cli("registry rebuild")).toMatchObject({ status: 0, answers: [{ stations: 101 }] });
+  expect(cli("registry rebuild")).toMatchObject({ status: 0, answers: [{ stations: 103 }] });
   const record = await redis.hget(stationRecord(station.identity), "record");
   expect(JSON.parse(record ?? "{}")).toMatchObject({ chargePointId: station.chargePointId, ocppVersions: ["1.6"] });
+});
+
+test("an imported unit has its own identity and password, and a file with a mistake imports nothing", async () => {
+  const lines = (name: string, ...rows: string[]) =>
+    writeFileSync(join(folder, name), ["identity,password,ocpp_version,password_encoding", ...rows, ""].join("\n"));
+  const orgId = cli("bootstrap --name Again --contact-email ops@example.org").answers[0]?.["org_id"];
+  lines(
+    "good.csv",
+    "Depot-B-1,0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF,1.6,hexDecoded",
+    "Depot-B-2,pa55word-of-old-unit,2.0.1,",
+  );
+  expect(cli(`charge-points import --org ${orgId} --file good.csv --out good.out.csv`)).toMatchObject({ status: 0 });
+  const [, first] = readFileSync(join(folder, "good.out.csv"), "utf8").trim().split("\n");
+  expect(first).toMatch(/^2,"Depot-B-1",cp_/);
+  const record = JSON.parse((await redis.hget(stationRecord("depot-b-1" as StationIdentity), "record")) ?? "{}");
+  const digest = digestPassword(Buffer.from("0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF", "hex"), Buffer.alloc(32, 9));
+  expect(record).toMatchObject({
+    identitySpelling: "Depot-B-1",
+    verifiers: [{ digest: digest.toString("base64"), encoding: "hexDecoded" }],
+    registration: "unknown",
+  });
+
+  lines(
+    "bad.csv",
+    "Depot-C-1,a-password-long-enough,1.6,",
+    "Depot-C-2,short,1.6,",
+    "depot-c-1,a-password-long-enough,9,",
+  );
+  const bad = cli("charge-points import --file bad.csv --out bad.out.csv");
+  expect(bad).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("line 3: password: is shorter than 16 bytes"),
+  });
+  expect(bad.stderr).toContain("line 4: ocpp_version");
+  expect(await redis.exists(stationRecord("depot-c-1" as StationIdentity))).toBe(0);
+
+  lines("taken.csv", "DEPOT-B-1,a-password-long-enough,1.6,");
+  expect(cli(`charge-points import --org ${orgId} --file taken.csv --out taken.out.csv`)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("line 2: DEPOT-B-1"),
+  });
+});
+
+test("commands that change something stand in the audit log, and no token or address with them", async () => {
+  const entries = await sqlOn(database.pool).query<{ action: string; outcome: string }>(
+    `select action, outcome, request::text as request from audit_log where actor_kind = 'cli' order by at`,
+  );
+  expect(entries.map(({ action }) => action)).toContain("charge-points import");
+  expect(entries.map(({ action }) => action)).not.toContain("id-tokens list");
+  expect(entries).toContainEqual(expect.objectContaining({ action: "charge-points import", outcome: "refused" }));
+  expect(JSON.stringify(entries)).not.toMatch(/04a2b3c4d5e680|ops@example|card-1/i);
+});
+
+test("attempts under ids that nobody registered are printed to whoever runs the deployment", async () => {
+  const attempt: ConnectionAttempt = {
+    v: 1,
+    atMs: Date.parse("2026-05-01T10:30:05.120Z"),
+    outcome: "unknown_identity",
+    path: "/ocpp/1.6/SOMEBODY",
+    subprotocols: "ocpp1.6",
+    remoteAddress: "192.0.2.1",
+    listener: 1,
+    notes: [],
+    nodeId: "gateway-0",
+  };
+  await redis.lpush(UNKNOWN_ATTEMPTS, encodeAttempt(attempt), "not JSON");
+  expect(cli("connection-attempts unknown").answers).toEqual([
+    {
+      at: "2026-05-01T10:30:05.120Z",
+      outcome: "unknown_identity",
+      path: "/ocpp/1.6/SOMEBODY",
+      subprotocols: "ocpp1.6",
+      remote_address: "192.0.2.1",
+      times: 1,
+      listener: 1,
+      detail: null,
+      node_id: "gateway-0",
+    },
+  ]);
 });

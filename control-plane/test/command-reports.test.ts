@@ -38,16 +38,16 @@ const connect = () => {
   return connection;
 };
 let redis: Redis;
+const log = pino({ level: "silent" });
 
 beforeAll(async () => {
   database = await createOwnDatabase();
   project = await createProject(database.pool);
   redis = connect();
-  const log = pino({ level: "silent" });
   channel = createNodeChannel({ askerId: `test-${randomUUID()}`, redis, subscriber: connect(), log });
   await channel.start();
   sender = createCommandSender({
-    sql: sqlOn(database.pool),
+    pool: database.pool,
     channel,
     resolveOwner: (identity) => resolveOwner(redis, identity),
     secretsKey: parseSecretsKey(Buffer.alloc(32, 7).toString("base64")),
@@ -150,7 +150,7 @@ test("a command of a process whose clock is behind is not overdue when it is wri
   vi.setSystemTime(Date.now() - HOUR_MS);
   const sent = await send(station, 20_000);
   await expect.poll(() => heard.length).toBe(1);
-  expect(await endOverdueCommands(sqlOn(database.pool), 10)).toBe(0);
+  expect(await endOverdueCommands(database.pool, 10, { log })).toBe(0);
   expect(heard[0]?.validForMs).toBeGreaterThan(0);
   expect(heard[0]?.validForMs).toBeLessThanOrEqual(20_000);
   await finish?.({ kind: "outcome", outcome: { state: "accepted" } });

@@ -1,50 +1,18 @@
-import { randomUUID } from "node:crypto";
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { recordSeen } from "../stations/record-seen.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
-import { type FakeGateway, startFakeGateway } from "./fake-gateway.ts";
+import { ACCEPTED, commandScenes } from "./command-scene.ts";
 
 let world: ApiWorld;
-const gateways: FakeGateway[] = [];
+const scenes = commandScenes(() => world);
+const { scene } = scenes;
 beforeAll(async () => {
   world = await startApiWorld();
 });
-afterEach(async () => {
-  for (const gateway of gateways.splice(0)) await gateway.stop();
-});
+afterEach(() => scenes.end());
 afterAll(() => world.close());
-
-const ACCEPTED: CommandOutcome = { state: "accepted", response: '{"status":"Accepted"}' };
-let serial = 0;
-
-/** A charge point of this version, on a gateway where the station answers like this. */
-async function scene(version: "1.6" | "2.0.1" | "2.1", answer: () => CommandOutcome | undefined = () => ACCEPTED) {
-  const { key, orgId } = await world.organization();
-  const installer = await world.installer();
-  const projectId = await world.project(key, installer.installerId);
-  const registered = await world.ask("POST", "/api/v1/installer/charge-points", {
-    as: installer.token,
-    body: {
-      project_id: projectId,
-      serial_number: `SN-${(serial += 1)}`,
-      model: "M",
-      vendor: "V",
-      ocpp_version: version,
-      max_power_kw: 22,
-      connector_count: 2,
-    },
-  });
-  const id: string = registered.body.charge_point_id;
-  const gateway = await startFakeGateway(process.env["TEST_REDIS_URL"] as string, `node-${randomUUID()}`, answer);
-  gateways.push(gateway);
-  await gateway.hold(id as StationIdentity);
-  const operator = (body: object, as = key) => world.ask("POST", `/api/v1/cpo/commands/${id}`, { as, body });
-  const raw = (api: string, body: object, as = key) =>
-    world.ask("POST", `/api/v1/${api}/send_command`, { as, body: { charge_point_id: id, ...body } });
-  return { key, orgId, id, gateway, operator, raw };
-}
 
 test.each([
   ["1.6", "ocpp16"],
@@ -63,6 +31,7 @@ test.each([
       payload,
       status: "accepted",
       response: { status: "Accepted" },
+      deliver: "now",
       requested_at: expect.any(String),
       sent_at: expect.any(String),
       response_time_ms: expect.any(Number),
@@ -202,6 +171,150 @@ test("the same Idempotency-Key sends one command", async () => {
   const [first, second] = [await ask(), await ask()];
   expect(second.body).toEqual(first.body);
   expect(gateway.sent).toHaveLength(1);
+});
+
+test("the history is filtered by action and by status", async () => {
+  const { operator, get, id, leave } = await scene("1.6");
+  await operator({ command: "soft_reset" });
+  await operator({ command: "set_available" });
+  await leave();
+  await operator({ command: "soft_reset" });
+  const list = async (query: string) =>
+    (await get(`/api/v1/cpo/commands/${id}?${query}`)).body.commands.map(
+      (command: { command: string; status: string }) => `${command.command} ${command.status}`,
+    );
+  expect(await list("action=Reset")).toEqual(["Reset not_connected", "Reset accepted"]);
+  expect(await list("status=accepted")).toEqual(["ChangeAvailability accepted", "Reset accepted"]);
+  expect(await list("action=Reset&status=accepted")).toEqual(["Reset accepted"]);
+  expect((await get(`/api/v1/cpo/commands/${id}?status=perhaps`)).status).toBe(422);
+});
+
+test("with when_connected a command waits for a charge point that is away: 202, and it can be cancelled", async () => {
+  const { operator, raw, get, leave, comeBack, gateway, key } = await scene("1.6");
+  await leave();
+  const { status, body, headers } = await operator({ command: "soft_reset", deliver: "when_connected" });
+  expect([status, body]).toEqual([
+    202,
+    expect.objectContaining({ status: "queued", deliver: "when_connected", valid_until: expect.any(String) }),
+  ]);
+  expect(Date.parse(body.valid_until) - Date.parse(body.requested_at)).toBe(86_400_000);
+  const address = headers.get("location") as string;
+  const second = await raw("ocpp16", { command: "ClearCache", deliver: "when_connected", valid_for_seconds: 60 });
+  expect(Date.parse(second.body.valid_until) - Date.parse(second.body.requested_at)).toBe(60_000);
+
+  const other = await world.organization();
+  expect((await world.ask("DELETE", address, { as: other.key })).status).toBe(404);
+  const cancelled = await world.ask("DELETE", address, { as: key });
+  expect([cancelled.status, cancelled.body]).toEqual([
+    200,
+    expect.objectContaining({ status: "not_connected", reason: "cancelled before it was sent" }),
+  ]);
+  expect((await world.ask("DELETE", address, { as: key })).body.code).toBe("conflict");
+  await comeBack();
+  // Whoever comes next takes the queue with it, in its order.
+  const third = await operator({ command: "hard_reset", deliver: "when_connected" });
+  expect(third.status).toBe(202);
+  await expect.poll(() => gateway.sent.map((command) => command.action)).toEqual(["ClearCache"]);
+  await expect.poll(async () => (await get(`/api/v1/commands/${second.body.command_id}`)).body.status).toBe("accepted");
+});
+
+test("with when_connected a charge point that is there gets the command at once", async () => {
+  const { operator } = await scene("2.0.1");
+  const { status, body } = await operator({ command: "set_unavailable", deliver: "when_connected" });
+  expect([status, body]).toEqual([
+    200,
+    expect.objectContaining({ status: "accepted", deliver: "when_connected", response: { status: "Accepted" } }),
+  ]);
+});
+
+test("what makes something move at the charge point is sent now or never", async () => {
+  const { operator, leave } = await scene("1.6");
+  await leave();
+  const start = { command: "start_session", parameters: { id_tag: "T1" }, deliver: "when_connected" };
+  const unlock = { command: "unlock_connector", parameters: { connector_id: 1 }, deliver: "when_connected" };
+  const v21 = await scene("2.1");
+  const raw = { command: "RequestStartTransaction", deliver: "when_connected" };
+  const payload = { remoteStartId: 1, idToken: { idToken: "T1", type: "Central" } };
+  for (const { status, body } of [
+    await operator(start),
+    await operator(unlock),
+    await v21.raw("ocpp21", { ...raw, payload }),
+  ])
+    expect([status, body.errors[0]]).toEqual([
+      422,
+      { pointer: "/deliver", code: "not_allowed", detail: expect.stringContaining("now or never") },
+    ]);
+  const late = await operator({ command: "soft_reset", valid_for_seconds: 600 });
+  expect([late.status, late.body.errors[0].pointer]).toEqual([422, "/valid_for_seconds"]);
+  const long = await operator({ command: "soft_reset", deliver: "when_connected", valid_for_seconds: 604_801 });
+  expect([long.status, long.body.errors[0].pointer]).toEqual([422, "/valid_for_seconds"]);
+});
+
+test("stop_session takes the transaction, or the session by its id; of other charge points there is none", async () => {
+  const { operator, stationId, orgId, gateway } = await scene("2.0.1");
+  await world.sql.query(
+    `insert into transactions (session_id, org_id, station_id, ocpp_version, transaction_id, state, started_at)
+     values ('sess_${stationId}', $1, $2, '2.0.1', 'tx-abc', 'active', now())`,
+    [orgId, stationId],
+  );
+  const stop = (parameters: object) => operator({ command: "stop_session", parameters });
+  await stop({ session_id: `sess_${stationId}` });
+  await stop({ transaction_id: `sess_${stationId}` });
+  await stop({ transaction_id: "tx-abc" });
+  expect(gateway.sent.map(({ action, payload }) => `${action} ${payload}`)).toEqual(
+    Array(3).fill('RequestStopTransaction {"transactionId":"tx-abc"}'),
+  );
+  const elsewhere = await scene("2.0.1");
+  for (const [parameters, pointer] of [
+    [{ session_id: `sess_${stationId}` }, "/parameters/session_id"],
+    [{ transaction_id: `sess_${stationId}` }, "/parameters/transaction_id"],
+    [{}, "/parameters/transaction_id"],
+    [{ transaction_id: 1, session_id: "sess_1" }, "/parameters/session_id"],
+  ] as const) {
+    const { status, body } = await elsewhere.operator({ command: "stop_session", parameters });
+    expect([status, body.errors[0].pointer]).toEqual([422, pointer]);
+  }
+  expect(elsewhere.gateway.heard).toEqual([]);
+});
+
+test("a bulk command has a result per charge point: sent, away, not ours, without meaning there", async () => {
+  const [v16, away, v201] = [await scene("1.6"), await scene("1.6"), await scene("2.0.1")];
+  await world.sql.query("update stations set org_id = $1 where charge_point_id = any($2)", [
+    v16.orgId,
+    [away.id, v201.id],
+  ]);
+  await away.leave();
+  const other = await scene("1.6");
+  const bulk = (body: object) => world.ask("POST", "/api/v1/cpo/commands/bulk", { as: v16.key, body });
+  const ids = [v16.id, away.id, v201.id, other.id, v16.id];
+  const { status, body } = await bulk({
+    charge_point_ids: ids,
+    command: "set_unavailable",
+    parameters: { connector_id: 1, evse_connector_id: 1 },
+  });
+  expect([status, body.results]).toEqual([
+    200,
+    [
+      {
+        charge_point_id: v16.id,
+        error: { code: "validation_failed", pointer: "/parameters/evse_connector_id", detail: expect.any(String) },
+      },
+      { charge_point_id: away.id, error: expect.objectContaining({ code: "validation_failed" }) },
+      {
+        charge_point_id: v201.id,
+        command: expect.objectContaining({ status: "accepted", command: "ChangeAvailability" }),
+      },
+      { charge_point_id: other.id, error: { code: "charge_point_not_found", detail: expect.any(String) } },
+    ],
+  ]);
+  const second = await bulk({ charge_point_ids: [v16.id, away.id], command: "soft_reset", deliver: "when_connected" });
+  expect(second.body.results.map((one: { command: { status: string } }) => one.command.status)).toEqual([
+    "accepted",
+    "queued",
+  ]);
+  expect(v16.gateway.sent).toHaveLength(1);
+  expect(other.gateway.heard).toEqual([]);
+  expect((await bulk({ charge_point_ids: Array(201).fill("cp_x"), command: "soft_reset" })).status).toBe(422);
 });
 
 // Last: this server answers nothing any more. Were the wait not cut short, closing would outlast the test's time limit.

@@ -16,7 +16,7 @@ import { recordCommandOutcome } from "../commands/record-outcome.ts";
 import { resolveOwner } from "../commands/resolve-owner.ts";
 import { createCommandSender, type CommandSender } from "../commands/send-command.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
-import { sqlOn } from "../database.ts";
+import { inTransaction, sqlOn } from "../database.ts";
 import { type Answer, type FakeGateway, startFakeGateway } from "./fake-gateway.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
@@ -43,7 +43,7 @@ beforeAll(async () => {
   channel = createNodeChannel({ askerId: `test-${randomUUID()}`, redis, subscriber, log });
   await channel.start();
   sender = createCommandSender({
-    sql: sqlOn(database.pool),
+    pool: database.pool,
     channel,
     resolveOwner: (identity) => resolveOwner(redis, identity),
     secretsKey,
@@ -86,6 +86,9 @@ async function finalOf(station: TestStation, ...rest: [string?, unknown?, number
   await sent.settled;
   return rowOf(sent.commandId);
 }
+
+const recordOutcome = (commandId: string, outcome: CommandOutcome) =>
+  inTransaction(database.pool, (sql) => recordCommandOutcome(sql, { commandId, outcome, at: new Date() }, { log }));
 
 const accepted: CommandOutcome = { state: "accepted", response: '{"status":"Accepted"}' };
 const newStation = () => registerStation(database.pool, project, "1.6");
@@ -174,7 +177,7 @@ test("without receipt it is published again to the same connection, and the gate
   expect(gateway.sent).toHaveLength(1);
 });
 
-test("the connection changed after the command may have been received: unknown, and the new owner never gets it", async () => {
+test("[1.7.3] the connection changed after the command may have been received: unknown, and the new owner never gets it", async () => {
   const station = await newStation();
   const [former, next] = [await gatewayWith(() => undefined), await gatewayWith(() => accepted)];
   await former.hold(station.identity);
@@ -187,7 +190,7 @@ test("the connection changed after the command may have been received: unknown, 
   expect(await finalOf(station)).toMatchObject({ status: "accepted" });
 });
 
-test("the owner's node dies with the command: unknown once the station is elsewhere", async () => {
+test("[1.7.3] the owner's node dies with the command: unknown once the station is elsewhere", async () => {
   const station = await newStation();
   const [former, next] = [await gatewayWith(() => undefined), await gatewayWith(() => accepted)];
   await former.hold(station.identity);
@@ -206,7 +209,7 @@ test("an outcome that came through the lane ends the waiting, although every rep
   gateway.muted = true;
   const sent = await send(station, "Reset", { type: "Soft" }, 20_000);
   await expect.poll(() => gateway.sent.length).toBe(1);
-  expect(await recordCommandOutcome(sqlOn(database.pool), sent.commandId, accepted, new Date())).toBe(true);
+  expect(await recordOutcome(sent.commandId, accepted)).toBe(true);
   await sent.settled;
   expect(await rowOf(sent.commandId)).toMatchObject({ status: "accepted" });
 });
@@ -215,14 +218,40 @@ test("the first final state stays: a late one changes nothing", async () => {
   const station = await newStation();
   await (await gatewayWith(() => accepted)).hold(station.identity);
   const row = await finalOf(station);
-  expect(await recordCommandOutcome(sqlOn(database.pool), row.command_id, { state: "timeout" }, new Date())).toBe(
-    false,
-  );
+  expect(await recordOutcome(row.command_id, { state: "timeout" })).toBe(false);
   expect(await rowOf(row.command_id)).toEqual(row);
 });
 
+test("[C12] the answer that comes after its time changes nothing, and the next command gets its own", async () => {
+  const station = await newStation();
+  let slow: ((outcome: CommandOutcome) => void) | undefined;
+  const gateway = await gatewayWith((command) =>
+    command.action === "Reset" ? new Promise((resolve) => (slow = resolve)) : { state: "accepted", response: "{}" },
+  );
+  await gateway.hold(station.identity);
+  const first = await send(station, "Reset", { type: "Soft" }, 20_000);
+  await expect.poll(() => gateway.sent.length).toBe(1);
+  await recordOutcome(first.commandId, { state: "timeout", reason: "no answer within 30000 ms" });
+  await first.settled;
+  const second = await send(station, "GetConfiguration", {});
+  slow?.(accepted);
+  await second.settled;
+  expect(await rowOf(first.commandId)).toMatchObject({ status: "timeout", response: null });
+  expect(await rowOf(second.commandId)).toMatchObject({ status: "accepted", response: {} });
+  expect(await recordOutcome(first.commandId, accepted)).toBe(false);
+});
+
+test("[F7] the message id that a gateway sends is the command's own, another one for each command", async () => {
+  const station = await newStation();
+  const gateway = await gatewayWith(() => accepted);
+  await gateway.hold(station.identity);
+  const rows = [await finalOf(station), await finalOf(station)];
+  expect(gateway.sent.map((command) => command.commandId)).toEqual(rows.map((row) => row.command_id));
+  expect(rows[0]?.command_id).not.toBe(rows[1]?.command_id);
+});
+
 describe("secrets", () => {
-  test("a new password is masked in the row and sealed on the channel", async () => {
+  test("[1.2-not-echoed] a new password is masked in the row and sealed on the channel", async () => {
     const station = await newStation();
     const gateway = await gatewayWith(() => accepted);
     await gateway.hold(station.identity);
@@ -282,7 +311,7 @@ test("commands that nobody followed end past their deadline: unknown if publishe
   await insert("cmd_sent", "sent", "1 minute");
   await insert("cmd_queued", "queued", "1 minute");
   await insert("cmd_running", "sent", "-1 minute");
-  expect(await endOverdueCommands(sqlOn(database.pool), 100)).toBe(3);
+  expect(await endOverdueCommands(database.pool, 100, { log })).toBe(3);
   const states = await Promise.all(
     ["cmd_published", "cmd_sent", "cmd_queued", "cmd_running"].map(async (id) => (await rowOf(id)).status),
   );

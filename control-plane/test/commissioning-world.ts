@@ -17,6 +17,7 @@ import { toCheckAnswer } from "../commissioning/commissioning-answer.ts";
 import { findCommissioning, loadChecks } from "../commissioning/commissioning-rows.ts";
 import { createCommissioningWork, wakeAgain } from "../commissioning/commissioning-work.ts";
 import { startCommissioning, type StartRequest } from "../commissioning/start-commissioning.ts";
+import { createConnectionDiagnosis } from "../connection-attempts/diagnose-connection.ts";
 import { sqlOn } from "../database.ts";
 import { createJobMetrics } from "../jobs/job-metrics.ts";
 import { createJobRunner } from "../jobs/job-runner.ts";
@@ -69,6 +70,7 @@ export async function startCommissioningWorld() {
   const prefix = `{test:${randomUUID()}}`;
   const wakeUps = createWakeUps({ redis, prefix, log });
   const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
+  const diagnose = createConnectionDiagnosis({ redis, publicOcppUrl: "wss://ocpp.example.org" });
   const running: { stop(): Promise<void> }[] = [];
 
   async function startJobs(deadlinesMs: Partial<CheckDeadlines> = {}): Promise<JobsProcess> {
@@ -78,7 +80,7 @@ export async function startCommissioningWorld() {
     await channel.start();
     const secretsKey = parseSecretsKey(Buffer.alloc(32, 7).toString("base64"));
     const sender = createCommandSender({
-      sql,
+      pool,
       channel,
       resolveOwner: ownerOf,
       secretsKey,
@@ -87,7 +89,15 @@ export async function startCommissioningWorld() {
     });
     const ownWakeUps = createWakeUps({ redis, prefix, log });
     const settings = { deadlinesMs: { ...DEADLINES, ...deadlinesMs } };
-    const work = createCommissioningWork({ pool, resolveOwner: ownerOf, sender, wakeUps: ownWakeUps, settings, log });
+    const work = createCommissioningWork({
+      pool,
+      resolveOwner: ownerOf,
+      sender,
+      diagnose,
+      wakeUps: ownWakeUps,
+      settings,
+      log,
+    });
     const runner = createJobRunner({
       works: [work],
       wakeUps: ownWakeUps,
@@ -230,6 +240,7 @@ export async function startCommissioningWorld() {
       pool,
       resolveOwner: ownerOf,
       awaitIntake: (owner) => awaitIntake({ redis, sql }, owner),
+      diagnose,
       settings: { deadlinesMs: { ...DEADLINES, ...deadlinesMs } },
     });
     if (started.ok) wakeAgain(wakeUps, started.value);

@@ -1,8 +1,12 @@
 // Commissioning on real Postgres, Redis and BullMQ: what start knows at once, what the jobs find out, and that neither the
 // restart of a process nor two at once changes the outcome.
 
+import { encodeAttempt } from "@dynamo-csms/proto/connection-attempt";
+import { connectionAttempts } from "@dynamo-csms/proto/redis-keys";
+import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { recordCommandOutcome } from "../commands/record-outcome.ts";
+import { inTransaction } from "../database.ts";
 import { newId } from "../ids.ts";
 import { accepted, type JobsProcess, rejected, startCommissioningWorld } from "./commissioning-world.ts";
 
@@ -195,7 +199,8 @@ test("the jobs process is restarted while a check waits for its answer: the next
   release();
   // The report goes to the process that asked and is no more: the outcome comes through the lane.
   const [asked] = station.gateway.sent;
-  await recordCommandOutcome(world.sql, asked!.commandId, accepted(), new Date());
+  const known = { commandId: asked!.commandId, outcome: accepted(), at: new Date() };
+  await inTransaction(world.pool, (sql) => recordCommandOutcome(sql, known, { log: pino({ level: "silent" }) }));
   await expect.poll(async () => (await world.standing(station)).status, UNTIL).toBe("completed");
   expect((await world.standing(station)).statuses).toEqual(ALL_PASSED);
 });
@@ -322,6 +327,31 @@ test("a station that never connects fails with what to do, and the others with i
   expect(standing.check("heartbeat")).toMatchObject({
     status: "failed",
     remedy: expect.stringContaining("ocpp_connection"),
+  });
+});
+
+test("a station that is refused fails with why, and with what to do about that", async () => {
+  await startJobs();
+  const station = await world.newStation("1.6");
+  await world.redis.lpush(
+    connectionAttempts(station.identity),
+    encodeAttempt({
+      v: 1,
+      atMs: Date.now(),
+      outcome: "no_subprotocol",
+      path: `/ocpp/1.6/${station.identity}`,
+      subprotocols: "",
+      remoteAddress: "192.0.2.1",
+      listener: 2,
+      notes: [],
+      nodeId: "gateway-0",
+    }),
+  );
+  await world.start(station, {}, { ocpp_connection: 500 });
+  await expect.poll(async () => (await world.standing(station)).status, UNTIL).toBe("failed");
+  expect((await world.standing(station)).check("ocpp_connection")).toMatchObject({
+    cause: expect.stringContaining("names no OCPP version"),
+    remedy: expect.stringMatching(/OCPP 1\.6 JSON.*start the commissioning again\.$/),
   });
 });
 

@@ -164,12 +164,19 @@ test("a registered station's boot is accepted, and Redis says so before the answ
   }
 });
 
-test("a rejected station stays rejected", async () => {
+test("[1.4-interval] a rejected station stays rejected, and is told a real time to wait, each time another", async () => {
   const station = await newStation("1.6");
   await rows("update stations set registration = 'rejected' where id = $1", [station.id]);
-  expect(
-    await decide(station, "1.6", "BootNotification", { chargePointVendor: "Acme", chargePointModel: "X" }),
-  ).toMatchObject({ status: "Rejected" });
+  const intervals = new Set<number>();
+  for (let boot = 0; boot < 8; boot++) {
+    const payload = { chargePointVendor: "Acme", chargePointModel: "X" };
+    const answer = (await decide(station, "1.6", "BootNotification", payload)) as { status: string; interval: number };
+    expect(answer).toMatchObject({ status: "Rejected" });
+    expect(answer.interval).toBeGreaterThanOrEqual(60);
+    expect(answer.interval).toBeLessThanOrEqual(120);
+    intervals.add(answer.interval);
+  }
+  expect(intervals.size).toBeGreaterThan(1);
 });
 
 test("a token is judged whatever its case, and cached for the gateways if it is known", async () => {
@@ -189,7 +196,7 @@ test("a token is judged whatever its case, and cached for the gateways if it is 
   expect(await redis.ttl(authorizationCache(project.orgId))).toBeGreaterThan(0);
 });
 
-test("the same start is one transaction with one answer, however often and from wherever it is sent", async () => {
+test("[C13] [1.6-start] [F6] the same start is one transaction with one answer, however often and from wherever it is sent", async () => {
   const station = await newStation("1.6");
   const answers = await Promise.all([1, 2, 3].map(() => decide(station, "1.6", "StartTransaction", start)));
   // The token is blocked meanwhile: the resend is told what the first was told.
@@ -205,7 +212,7 @@ test("the same start is one transaction with one answer, however often and from 
   expect(other["transactionId"]).not.toBe(answers[0]?.["transactionId"]);
 });
 
-test("the first stop wins; the same again is the same, another is set aside, and all are answered with success", async () => {
+test("[C14] [1.6-stop] the first stop wins; the same again is the same, another is set aside, and all are answered with success", async () => {
   const station = await newStation("1.6");
   const { transactionId } = await decide(station, "1.6", "StartTransaction", start);
   const stop = { transactionId, meterStop: 500, timestamp: "2026-05-01T11:00:00Z", idTag: "card-1" };
@@ -222,7 +229,7 @@ test("the first stop wins; the same again is the same, another is set aside, and
   ]);
 });
 
-test("no station stops another's transaction, and unknown ones are answered and set aside", async () => {
+test("[C14] [1.6-owner] [1.6-unknown] no station stops another's transaction, and unknown ones are answered and set aside", async () => {
   const [owner, other] = [await newStation("1.6"), await newStation("1.6")];
   const { transactionId } = await decide(owner, "1.6", "StartTransaction", start);
   for (const id of [transactionId, -1, 0, 2_000_000_000])
@@ -239,7 +246,7 @@ test("no station stops another's transaction, and unknown ones are answered and 
   ).toEqual([{ reason: "unknown transaction", n: 4 }]);
 });
 
-test("a TransactionEvent asked again gets its first answer; another with its seqNo is set aside", async () => {
+test("[C15] [1.6-seqno] a TransactionEvent asked again gets its first answer; another with its seqNo is set aside", async () => {
   const station = await newStation("2.0.1");
   const event = {
     eventType: "Started",
@@ -266,7 +273,7 @@ test("a TransactionEvent asked again gets its first answer; another with its seq
   ]);
 });
 
-test("transaction data against its schema is answered, not refused: texts with U+0000, floats, times that are none", async () => {
+test("[1.6-flagged] [C22] [C23] transaction data against its schema is answered, not refused: texts with U+0000, floats, times that are none", async () => {
   const station = await newStation("1.6");
   const odd =
     '{"connectorId":1,"idTag":"far\\u0000too long for a CiString20","meterStart":10.5,"timestamp":"yesterday"}';
@@ -276,7 +283,7 @@ test("transaction data against its schema is answered, not refused: texts with U
   ]);
 });
 
-test("a start on a connector that cannot be is answered with an id of its own and set aside, never refused", async () => {
+test("[1.6-flagged] a start on a connector that cannot be is answered with an id of its own and set aside, never refused", async () => {
   const station = await newStation("1.6");
   const start = { connectorId: 99_999_999_999, idTag: "card-1", meterStart: 1, timestamp: "2026-05-01T10:00:00Z" };
   const answer = await decide(station, "1.6", "StartTransaction", start);
@@ -292,15 +299,16 @@ test("what we cannot do is refused in the message's own words", async () => {
   expect(await decide(old, "1.6", "DataTransfer", { vendorId: "x" })).toEqual({ status: "UnknownVendorId" });
   expect(await decide(old, "1.6", "SignCertificate", { csr: "x" })).toEqual({ status: "Rejected" });
   expect(await decide(newer, "2.1", "NotifyEVChargingNeeds", {})).toEqual({ status: "Rejected" });
-  expect(await decide(newer, "2.1", "Get15118EVCertificate", {})).toEqual({ status: "Failed", exiResponse: "" });
-  expect(await decide(newer, "2.1", "GetCertificateStatus", {})).toEqual({ status: "Failed" });
+  expect(await decide(newer, "2.1", "Get15118EVCertificate", {})).toMatchObject({ status: "Failed", exiResponse: "" });
+  expect(await decide(newer, "2.1", "GetCertificateStatus", {})).toMatchObject({ status: "Failed" });
   expect(await decide(newer, "2.1", "VatNumberValidation", { vatNumber: "DE1" })).toEqual({
     vatNumber: "DE1",
     status: "Rejected",
   });
-  expect(
-    await decisions.ask({ $case: "call", value: callOf(newer, "2.1", "GetCertificateChainStatus", {}) }),
-  ).toMatchObject({ $case: "refusal", value: { refusal: "unsupported-action" } });
+  expect(await decisions.ask({ $case: "call", value: callOf(newer, "2.1", "AnActionOfTheFuture", {}) })).toMatchObject({
+    $case: "refusal",
+    value: { refusal: "unsupported-action" },
+  });
 });
 
 test("a lookup finds a station, puts it into Redis, and lifts the mark of unknown ones", async () => {
@@ -319,7 +327,7 @@ test("a lookup finds a station, puts it into Redis, and lifts the mark of unknow
   });
 });
 
-test("without Postgres every question is answered at once: unavailable", async () => {
+test("[1.6-never-error] without Postgres every question is answered at once: unavailable", async () => {
   const nowhere = openPool("postgres://postgres@127.0.0.1:1/none", 2, "test");
   const away = await startDecisions({ pool: nowhere });
   const station = await newStation("1.6");
@@ -333,7 +341,7 @@ test("without Postgres every question is answered at once: unavailable", async (
   await nowhere.end();
 });
 
-test("a decision that takes longer than the gateway waits is unavailable, and is there when it asks again", async () => {
+test("[1.6-never-error] [1.6-start] a decision that takes longer than the gateway waits is unavailable, and is there when it asks again", async () => {
   const station = await newStation("1.6");
   const blocker = await database.pool.connect();
   await blocker.query("begin");

@@ -25,6 +25,8 @@ export interface FakeGateway {
   letGo(identity: StationIdentity): Promise<void>;
   /** The socket is gone, and the owner hash does not know it yet. */
   loseSocket(identity: StationIdentity): void;
+  /** Takes commands and ends them unsent, with this reason. */
+  unwilling: string | undefined;
   /** Hears commands but acknowledges nothing from now on: its reports are lost. */
   muted: boolean;
   /** As a crash: the connections end, the owner hash and the lease stay. */
@@ -38,10 +40,12 @@ export async function startFakeGateway(redisUrl: string, nodeId: string, answer:
   const subscriber = new Redis(redisUrl, { protocol: 2 });
   const held = new Map<string, number>();
   const known = new Map<string, CommandOutcome | undefined>();
+  let answers = 0;
   const gateway: FakeGateway = {
     nodeId,
     sent: [],
     heard: [],
+    unwilling: undefined,
     muted: false,
     async hold(identity) {
       const epoch = Date.now();
@@ -97,13 +101,17 @@ export async function startFakeGateway(redisUrl: string, nodeId: string, answer:
       return;
     }
     known.set(command.commandId, undefined);
+    if (gateway.unwilling !== undefined)
+      return report(command, { kind: "outcome", outcome: { state: "not_connected", reason: gateway.unwilling } });
     gateway.sent.push(command);
     const sentAtMs = Date.now();
     report(command, { kind: "sent", sentAtMs });
     const outcome = await answer(command);
     if (outcome === undefined) return;
-    known.set(command.commandId, { sentAtMs, answeredAtMs: Date.now(), ...outcome });
-    report(command, { kind: "outcome", outcome: { sentAtMs, answeredAtMs: Date.now(), ...outcome } });
+    const answeredAs = { epoch: command.epoch, seq: (answers += 1) };
+    const whole = { sentAtMs, answeredAtMs: Date.now(), answeredAs, ...outcome };
+    known.set(command.commandId, whole);
+    report(command, { kind: "outcome", outcome: whole });
   }
 
   subscriber.on("smessage", (_channel: string, text: string) => {

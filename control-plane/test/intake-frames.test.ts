@@ -144,6 +144,8 @@ test("every kind of 1.6 frame becomes its rows", async () => {
     { type: "charge_point.connected", status: null, before: null },
     { type: "charge_point.status_changed", status: "Available", before: null },
     { type: "charge_point.status_changed", status: "Preparing", before: "Available" },
+    { type: "session.ended", status: null, before: null },
+    { type: "session.started", status: null, before: null },
   ]);
   const log = await world.rows(
     "select action, answer is not null as answered from message_log where station_id = $1 order by seq",
@@ -160,7 +162,7 @@ test("every kind of 1.6 frame becomes its rows", async () => {
   expect(await world.rows("select * from quarantine where station_id = $1", [station.id])).toEqual([]);
 });
 
-test("every kind of 2.0.1 frame becomes its rows, whatever the order of the events", async () => {
+test("[C15] [1.6-seqno] every kind of 2.0.1 frame becomes its rows, whatever the order of the events", async () => {
   const station = await registerStation(world.database.pool, world.project, "2.0.1");
   const lane = await world.openLane();
   const cs = connectionOf(station, "2.0.1", 1_700_000_000_000);
@@ -238,7 +240,7 @@ test("every kind of 2.0.1 frame becomes its rows, whatever the order of the even
   ).toEqual([{ evse_id: 2, connector_id: 1, status: "Occupied" }]);
 });
 
-test("a frame that was refused has no effect but its log row; flagged transaction data counts and is set aside too", async () => {
+test("[1.6-flagged] a frame that was refused has no effect but its log row; flagged transaction data counts and is set aside too", async () => {
   const station = await registerStation(world.database.pool, world.project, "1.6");
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -267,7 +269,7 @@ test("a frame that was refused has no effect but its log row; flagged transactio
   ]);
 });
 
-test("what Postgres cannot hold is stored all the same: U+0000, lone surrogates, numbers without end", async () => {
+test("[C23] what Postgres cannot hold is stored all the same: U+0000, lone surrogates, numbers without end", async () => {
   const station = await registerStation(world.database.pool, world.project, "2.0.1");
   const lane = await world.openLane();
   const cs = connectionOf(station, "2.0.1", 1_700_000_000_000);
@@ -304,7 +306,7 @@ test("what Postgres cannot hold is stored all the same: U+0000, lone surrogates,
   expect(await world.rows("select * from dead_letters where identity = $1", [station.identity])).toEqual([]);
 });
 
-test("a reading of an unknown transaction is kept outside of transactions, and its message set aside", async () => {
+test("[1.6-unknown] a reading of an unknown transaction is kept outside of transactions, and its message set aside", async () => {
   const station = await registerStation(world.database.pool, world.project, "1.6");
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);

@@ -190,7 +190,7 @@ test("after a Postgres that lost its last commits, the replay window brings them
   expect(drawn?.id).toBeGreaterThan(5_000);
 });
 
-test("a start counts as told to the station when a lane has it with the same answer", async () => {
+test("[1.6-start] a start counts as told to the station when a lane has it with the same answer", async () => {
   const station = await newStation();
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -228,7 +228,7 @@ test("a start counts as told to the station when a lane has it with the same ans
   ]);
 });
 
-test("a stop that is read before its start is back on record ends the transaction all the same", async () => {
+test("[1.6-historic] a stop that is read before its start is back on record ends the transaction all the same", async () => {
   const station = await newStation();
   const [starts, stops] = [await world.openLane(), await world.openLane()];
   const [before, after] = [

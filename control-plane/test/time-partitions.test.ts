@@ -67,6 +67,20 @@ test("rows go to their day's partition; those that came before it move over; old
   expect(await rowsIn("message_log")).toEqual([3]);
 });
 
+test("[1.6-clock] what a station says without a clock is kept as long as all else", async () => {
+  const insert = (sampledAt: string, receivedAt: string) =>
+    database.pool.query(
+      "insert into meter_values (station_id, transaction_id, sampled_at, shape, connector, vals, received_at) values (7, 0, $1, 1, 1, '{1}', $2)",
+      [sampledAt, receivedAt],
+    );
+  await insert("1970-01-01T00:00:10Z", "2026-05-01T00:00:00Z");
+  await insert("1970-01-01T00:00:20Z", "2024-05-01T00:00:00Z");
+  await insert("2099-01-01T00:00:00Z", "2024-05-01T00:00:00Z");
+  await keepPartitions(database.pool, [METERS], NOON);
+  const { rows } = await database.pool.query("select sampled_at from meter_values where station_id = 7");
+  expect(rows).toEqual([{ sampled_at: new Date("1970-01-01T00:00:10Z") }]);
+});
+
 test("a lock that is held too long puts it off, and leaves nothing half done", async () => {
   const blocker = await database.pool.connect();
   await blocker.query("begin");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decimalOf, shiftDecimal } from "./decimal-text.ts";
+import { addDecimals, decimalOf, shiftDecimal, subtractDecimals } from "./decimal-text.ts";
 
 test.each([
   ["12.345", 3, "12345"],
@@ -31,3 +31,15 @@ test.each(["", "12,5", "NaN", "Infinity", "0x10", "1e400", "1.", ".5", "1 2", "-
     expect(decimalOf(text)).toBeUndefined();
   },
 );
+
+test.each([
+  ["1.25", "0.75", "2", "0.5"],
+  ["0.1", "0.2", "0.3", "-0.1"],
+  ["9007199254740993", "1", "9007199254740994", "9007199254740992"],
+  ["-5", "2.50", "-2.5", "-7.5"],
+  ["-1.5", "-1.5", "-3", "0"],
+  ["9".repeat(60), "1", `1${"0".repeat(60)}`, `${"9".repeat(59)}8`],
+])("%s and %s: their sum is %s, their difference %s", (a, b, sum, difference) => {
+  expect(addDecimals(a, b)).toBe(sum);
+  expect(subtractDecimals(a, b)).toBe(difference);
+});

@@ -27,3 +27,24 @@ export function shiftDecimal(text: string, places: number): string | undefined {
   const after = point >= digits.length ? "" : point <= 0 ? "0".repeat(-point) + digits : digits.slice(point);
   return `${sign === "-" ? "-" : ""}${before.replace(/^0+(?=\d)/, "")}${after === "" ? "" : `.${after}`}`;
 }
+
+/** a − b of two decimals that decimalOf or shiftDecimal gave, exactly. */
+export const subtractDecimals = (a: string, b: string): string =>
+  addDecimals(a, b.startsWith("-") ? b.slice(1) : `-${b}`);
+
+/** a + b of two decimals that decimalOf or shiftDecimal gave, exactly. Zeros at the end of the fraction are dropped. */
+export function addDecimals(a: string, b: string): string {
+  const places = Math.max(fractionOf(a).length, fractionOf(b).length);
+  const scaled = (text: string) => BigInt(text.replace(".", "") + "0".repeat(places - fractionOf(text).length));
+  return withPoint(String(scaled(a) + scaled(b)), places);
+}
+
+const fractionOf = (text: string): string => text.split(".")[1] ?? "";
+
+/** A whole number / 10^places. Not shiftDecimal: a sum may have more digits than a meter says. */
+function withPoint(whole: string, places: number): string {
+  const negative = whole.startsWith("-");
+  const digits = (negative ? whole.slice(1) : whole).padStart(places + 1, "0");
+  const fraction = digits.slice(digits.length - places).replace(/0+$/, "");
+  return `${negative ? "-" : ""}${digits.slice(0, digits.length - places)}${places === 0 || fraction === "" ? "" : `.${fraction}`}`;
+}

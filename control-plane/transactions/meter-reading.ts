@@ -1,6 +1,8 @@
+import { parseDateTime } from "@dynamo-csms/ocpp-schemas/date-time";
 import { storableText } from "../message-log/storable-text.ts";
-import { decimalOf, shiftDecimal } from "./decimal-text.ts";
+import { addDecimals, decimalOf, shiftDecimal } from "./decimal-text.ts";
 import { isObject, textOf } from "./read-fields.ts";
+import { type SignedSample, signedSampleOf } from "./signed-sample.ts";
 
 /** What stands at one place of a row of meter values. The defaults of the spec are filled in (C16 SampledValue, P2 SampledValueType). */
 export interface ShapeMember {
@@ -22,18 +24,28 @@ export interface MeterReading {
   values: (string | null)[];
   /** The station's texts, null where they follow from value and shift; undefined when all do. */
   raw: (string | null)[] | undefined;
+  /** What the meter signed; absent: nothing. */
+  signed?: SignedSample[];
 }
 
-/** Prefixed units and how far they lie from their base. */
+/** Prefixed units and how far they lie from their base; the names in lower case, since stations write KWh and kwh. */
 const BASE_UNIT = new Map<string, { unit: string; shift: number }>([
-  ["kWh", { unit: "Wh", shift: 3 }],
+  ["wh", { unit: "Wh", shift: 0 }],
+  ["kwh", { unit: "Wh", shift: 3 }],
+  ["varh", { unit: "varh", shift: 0 }],
   ["kvarh", { unit: "varh", shift: 3 }],
-  ["kW", { unit: "W", shift: 3 }],
-  ["kVA", { unit: "VA", shift: 3 }],
-  ["kVAh", { unit: "VAh", shift: 3 }],
+  ["vah", { unit: "VAh", shift: 0 }],
+  ["kvah", { unit: "VAh", shift: 3 }],
+  ["w", { unit: "W", shift: 0 }],
+  ["kw", { unit: "W", shift: 3 }],
+  ["va", { unit: "VA", shift: 0 }],
+  ["kva", { unit: "VA", shift: 3 }],
+  ["var", { unit: "var", shift: 0 }],
   ["kvar", { unit: "var", shift: 3 }],
+  ["v", { unit: "V", shift: 0 }],
+  ["a", { unit: "A", shift: 0 }],
   // The misspelling of the first 1.6 schemas (J16-E §2).
-  ["Celcius", { unit: "Celsius", shift: 0 }],
+  ["celcius", { unit: "Celsius", shift: 0 }],
 ]);
 
 /** No station measures more at once; the rest of a longer one stays in the message log. */
@@ -52,13 +64,21 @@ export function readMeterValues(list: unknown): MeterReading[] {
   });
 }
 
+/** Seconds may be missing, and the zone: UTC is what the specification wants (C16 §3.15), so it is what is meant. */
+const TIME = /^(\d{4})-(\d\d)-(\d\d)[tT ](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?([zZ]|[+-]\d\d(?::?\d\d)?)?$/;
+
 /** The station's time, or null: not a time, or one that Postgres or a person could do nothing with (year 0). */
 export function readTime(value: unknown): Date | null {
   if (typeof value !== "string") return null;
-  // Leap seconds are valid RFC 3339, and unknown to Date.
-  const time = new Date(value.replace(/:60(?=[.Z+-])/, ":59"));
-  const year = time.getUTCFullYear();
-  return year >= 1 && year <= 9999 ? time : null;
+  const [, year, month, day, minutes, seconds = ":00", fraction, zone = "Z"] = TIME.exec(value.trim()) ?? [];
+  if (year === undefined || month === undefined || day === undefined || minutes === undefined) return null;
+  // Date makes a day in March of a 30th of February.
+  if (new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() !== Number(day)) return null;
+  const decimals = fraction === undefined ? "" : `.${fraction}`;
+  const time = parseDateTime(`${year}-${month}-${day}T${minutes}${seconds}${decimals}${zone}`);
+  if (time === undefined) return null;
+  const inYear = time.getUTCFullYear();
+  return inYear >= 1 && inYear <= 9999 ? time : null;
 }
 
 function toReading(sampledAt: Date | null, samples: Record<string, unknown>[]): MeterReading {
@@ -71,7 +91,14 @@ function toReading(sampledAt: Date | null, samples: Record<string, unknown>[]): 
       ? null
       : text;
   });
-  return { sampledAt, shape, values, raw: raw.every((text) => text === null) ? undefined : raw };
+  const signed = samples.flatMap((sample) => signedSampleOf(sample) ?? []);
+  return {
+    sampledAt,
+    shape,
+    values,
+    raw: raw.every((text) => text === null) ? undefined : raw,
+    ...(signed.length === 0 ? {} : { signed }),
+  };
 }
 
 function memberOf(sample: Record<string, unknown>): ShapeMember {
@@ -84,7 +111,10 @@ function memberOf(sample: Record<string, unknown>): ShapeMember {
     text("unit") ??
     (typeof unitOfMeasure["unit"] === "string" ? storableText(unitOfMeasure["unit"]).slice(0, 64) : undefined);
   const multiplier = Number(unitOfMeasure["multiplier"] ?? 0);
-  const { unit, shift } = BASE_UNIT.get(given ?? "") ?? { unit: given ?? defaultUnit(measurand), shift: 0 };
+  const { unit, shift } = BASE_UNIT.get((given ?? "").toLowerCase()) ?? {
+    unit: given ?? defaultUnit(measurand),
+    shift: 0,
+  };
   return {
     measurand,
     phase: text("phase") ?? null,
@@ -95,26 +125,53 @@ function memberOf(sample: Record<string, unknown>): ShapeMember {
   };
 }
 
-const defaultUnit = (measurand: string): string | null => (measurand.startsWith("Energy.Active") ? "Wh" : null);
+/** Energy comes in Wh when no unit is named (C16 §7.45, P2 UnitOfMeasureType), that is in the Wh of its kind. */
+function defaultUnit(measurand: string): string | null {
+  if (!measurand.startsWith("Energy.")) return null;
+  return measurand.startsWith("Energy.Reactive") ? "varh" : measurand.startsWith("Energy.Apparent") ? "VAh" : "Wh";
+}
 
-/** The total energy register (no phase) of a list of readings, in Wh: the first that says it, preferably in this context. */
+/**
+ * The energy register of a list of readings, in Wh: the first that says it, preferably in this context and at the outlet.
+ * The total where a meter says it, else the sum of the three phases.
+ */
 export function energyRegisterWh(readings: readonly MeterReading[], context: string): string | null {
   let found: string | null = null;
   for (const reading of readings) {
-    for (const [place, member] of reading.shape.entries()) {
-      const value = reading.values[place];
-      if (
-        member.measurand !== "Energy.Active.Import.Register" ||
-        member.phase !== null ||
-        member.unit !== "Wh" ||
-        value == null
-      )
-        continue;
-      if (member.context === context) return value;
-      found ??= value;
+    for (const register of registersOf(reading)) {
+      if (register.context === context) return register.energyWh;
+      found ??= register.energyWh;
     }
   }
   return found;
+}
+
+/** By preference: totals, then sums of phases; of each those of the outlet first. */
+function registersOf({ shape, values }: MeterReading): { context: string; energyWh: string }[] {
+  const samples = shape.flatMap((member, place) => {
+    const value = values[place];
+    const isRegister = member.measurand === "Energy.Active.Import.Register" && member.unit === "Wh" && value != null;
+    return isRegister ? [{ ...member, value }] : [];
+  });
+  const outletFirst = samples.toSorted((a, b) => Number(b.location === "Outlet") - Number(a.location === "Outlet"));
+  const totals = outletFirst.filter(({ phase }) => phase === null);
+  const sums = outletFirst
+    .filter(({ phase }) => phase === "L1" || phase === "L1-N")
+    .flatMap((first) => {
+      const others = ["L2", "L3"].map((phase) =>
+        outletFirst.find(
+          (other) =>
+            other.context === first.context &&
+            other.location === first.location &&
+            other.phase === first.phase?.replace("L1", phase),
+        ),
+      );
+      const [second, third] = others;
+      return second === undefined || third === undefined
+        ? []
+        : [{ context: first.context, value: addDecimals(addDecimals(first.value, second.value), third.value) }];
+    });
+  return [...totals, ...sums].map((register) => ({ context: register.context, energyWh: register.value }));
 }
 
 /** A whole number of Wh (1.6 meterStart, meterStop) as a decimal, or null. */

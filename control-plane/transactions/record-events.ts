@@ -1,24 +1,11 @@
 import type { Sql } from "../database.ts";
-import { newId } from "../ids.ts";
-import type { KnownStation } from "../stations/known-station.ts";
-import { energyRegisterWh } from "./meter-reading.ts";
-import type { EventMessage } from "./transaction-messages.ts";
-
-/** A TransactionEvent to be filed. */
-export interface ReceivedEvent {
-  station: KnownStation;
-  ocppVersion: string;
-  event: EventMessage;
-  receivedAt: Date;
-  /** JSON text that Postgres takes. */
-  payload: string;
-  /** The answer's payload that was given or is to be given; undefined where it follows from the action. */
-  answer: object | undefined;
-}
+import { tellSessions } from "../sessions/tell-sessions.ts";
+import { changesOf, type ReceivedEvent, type TransactionChange } from "./event-changes.ts";
+import { giveUpOlder } from "./give-up-transactions.ts";
 
 /**
  * Files events of OCPP 2.x by (station, transactionId, seqNo) and brings their transactions forward: events may come in
- * any order and more than once, a transaction that ended stays ended.
+ * any order and more than once, a transaction that ended stays ended. Its session is told once it began and once it ended.
  * @returns those whose seqNo another event holds already; an event that is there already is neither filed nor returned.
  */
 export async function recordTransactionEvents<Received extends ReceivedEvent>(
@@ -30,7 +17,9 @@ export async function recordTransactionEvents<Received extends ReceivedEvent>(
   await insertEvents(sql, sorted);
   const differing = await findDiffering(sql, sorted);
   const filed = sorted.filter((one) => !differing.has(one));
-  await upsertTransactions(sql, filed);
+  const changes = changesOf(filed);
+  await upsertTransactions(sql, changes);
+  await followUp(sql, changes);
   return [...differing];
 }
 
@@ -77,86 +66,45 @@ async function findDiffering<Received extends ReceivedEvent>(
   return new Set(rows.map((row) => received[Number(row.place) - 1] as Received));
 }
 
-/** What the events of one batch say of one transaction: a row may be touched only once per statement. */
-interface Change {
-  session_id: string;
-  org_id: string;
-  station_id: string;
-  ocpp_version: string;
-  transaction_id: string;
-  evse_id: number | null;
-  connector_id: number | null;
-  id_token: string | null;
-  id_token_type: string | null;
-  state: "active" | "ended";
-  started_at: string | null;
-  start_received_at: string | null;
-  meter_start_wh: string | null;
-  stopped_at: string | null;
-  stop_received_at: string | null;
-  meter_stop_wh: string | null;
-  stop_reason: string | null;
-  stop_id_token: string | null;
-  last_seq_no: number;
-}
-
-function changeOf({ station, ocppVersion, event, receivedAt }: ReceivedEvent): Change {
-  const at = (event.occurredAt ?? receivedAt).toISOString();
-  const started = event.eventType === "Started";
-  const ended = event.eventType === "Ended";
-  return {
-    session_id: newId("sess"),
-    org_id: station.orgId,
-    station_id: station.id,
-    ocpp_version: ocppVersion,
-    transaction_id: event.transactionId,
-    evse_id: event.evseId,
-    connector_id: event.connectorId,
-    // The token of an Ended event is the one it was stopped with (P2 E07).
-    id_token: ended ? null : event.idToken,
-    id_token_type: ended ? null : event.idTokenType,
-    state: ended ? "ended" : "active",
-    started_at: started ? at : null,
-    start_received_at: started ? receivedAt.toISOString() : null,
-    meter_start_wh: started ? energyRegisterWh(event.readings, "Transaction.Begin") : null,
-    stopped_at: ended ? at : null,
-    stop_received_at: ended ? receivedAt.toISOString() : null,
-    meter_stop_wh: ended ? energyRegisterWh(event.readings, "Transaction.End") : null,
-    // The spec's default for an end without reason (P2 TransactionType).
-    stop_reason: ended ? (event.stoppedReason ?? "Local") : null,
-    stop_id_token: ended ? event.idToken : null,
-    last_seq_no: event.seqNo,
-  };
-}
-
-function merge(a: Change, b: Change): Change {
-  const merged = { ...a };
-  for (const [name, value] of Object.entries(b))
-    if (a[name as keyof Change] === null) Object.assign(merged, { [name]: value });
-  return {
-    ...merged,
-    state: b.state === "ended" ? "ended" : a.state,
-    last_seq_no: Math.max(a.last_seq_no, b.last_seq_no),
-  };
-}
-
-async function upsertTransactions(sql: Sql, received: readonly ReceivedEvent[]): Promise<void> {
-  const changes = new Map<string, Change>();
-  for (const one of received) {
-    const change = changeOf(one);
-    const key = `${change.station_id}/${change.transaction_id}`;
-    const other = changes.get(key);
-    changes.set(key, other === undefined ? change : merge(other, change));
-  }
-  if (changes.size === 0) return;
+// With every event the station has spoken of the transaction: what was asked about it is open again.
+async function upsertTransactions(sql: Sql, changes: readonly TransactionChange[]): Promise<void> {
+  if (changes.length === 0) return;
   await sql.query(
     `insert into transactions (${COLUMNS.join(", ")})
      select ${COLUMNS.join(", ")} from jsonb_populate_recordset(null::transactions, $1::jsonb)
      on conflict (station_id, transaction_id) do update set
        state = case when 'ended' in (transactions.state, excluded.state) then 'ended' else 'active' end,
        last_seq_no = greatest(transactions.last_seq_no, excluded.last_seq_no),
+       last_event_at = greatest(transactions.last_event_at, excluded.last_event_at),
+       offline = transactions.offline or excluded.offline,
+       flags = case when transactions.flags @> excluded.flags then transactions.flags else transactions.flags || excluded.flags end,
+       status_asked = 0, status_asked_at = null, status_settled_at = null,
+       given_up_at = case when transactions.given_up_reason = 'forgotten_by_station' then null else transactions.given_up_at end,
+       given_up_reason = nullif(transactions.given_up_reason, 'forgotten_by_station'),
        ${KEPT.map((name) => `${name} = coalesce(transactions.${name}, excluded.${name})`).join(", ")}`,
-    [JSON.stringify([...changes.values()])],
+    [JSON.stringify(changes)],
+  );
+}
+
+/** What a beginning or an end brings with it. Most batches hold neither. */
+async function followUp(sql: Sql, changes: readonly TransactionChange[]): Promise<void> {
+  const keysOf = (some: readonly TransactionChange[]) =>
+    some.map((change) => ({ stationId: change.station_id, transactionId: change.transaction_id }));
+  const begun = changes.filter((change) => change.started_at !== null);
+  await giveUpOlder(sql, keysOf(begun));
+  await noteComplete(sql, changes);
+  await tellSessions(sql, keysOf(changes.filter((change) => change.started_at !== null || change.state === "ended")));
+}
+
+/** Complete is what has its Started, its Ended, and every number between (P2 §1.3.2). A late event may fill the hole. */
+async function noteComplete(sql: Sql, changes: readonly TransactionChange[]): Promise<void> {
+  await sql.query(
+    `update transactions t set complete = true
+     where (station_id, transaction_id) in (select * from unnest($1::bigint[], $2::text[])) and state = 'ended' and not complete
+       and (select count(*) from transaction_events e
+            where e.station_id = t.station_id and e.transaction_id = t.transaction_id and e.seq_no between t.started_seq_no and t.ended_seq_no)
+         = t.ended_seq_no::bigint - t.started_seq_no + 1`,
+    [changes.map((change) => change.station_id), changes.map((change) => change.transaction_id)],
   );
 }
 
@@ -166,6 +114,7 @@ const KEPT = [
   "connector_id",
   "id_token",
   "id_token_type",
+  "id_token_status",
   "started_at",
   "start_received_at",
   "meter_start_wh",
@@ -174,7 +123,9 @@ const KEPT = [
   "meter_stop_wh",
   "stop_reason",
   "stop_id_token",
-] as const satisfies (keyof Change)[];
+  "started_seq_no",
+  "ended_seq_no",
+] as const satisfies (keyof TransactionChange)[];
 const COLUMNS = [
   "session_id",
   "org_id",
@@ -183,5 +134,8 @@ const COLUMNS = [
   "transaction_id",
   "state",
   "last_seq_no",
+  "last_event_at",
+  "offline",
+  "flags",
   ...KEPT,
-] as const satisfies (keyof Change)[];
+] as const satisfies (keyof TransactionChange)[];

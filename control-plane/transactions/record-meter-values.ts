@@ -29,25 +29,36 @@ export function createMeterShapes(sql: Sql): MeterShapes {
   return {
     async idsOf(shapes) {
       const texts = shapes.map((shape) => JSON.stringify(shape));
-      const missing = [...new Set(texts)].filter((text) => !cached.has(text)).sort();
-      if (cached.size + missing.length > MAX_CACHED_SHAPES) cached.clear();
-      // After a clear the ones that were cached are missing too.
-      for (const text of [...new Set(texts)]) if (!cached.has(text)) cached.set(text, await findOrAdd(sql, text));
+      const distinct = [...new Set(texts)];
+      if (cached.size + distinct.length > MAX_CACHED_SHAPES) cached.clear();
+      const missing = distinct.filter((text) => !cached.has(text));
+      for (const [text, id] of await findOrAdd(sql, missing)) cached.set(text, id);
       return texts.map((text) => cached.get(text) as number);
     },
   };
 }
 
-async function findOrAdd(sql: Sql, members: string): Promise<number> {
+/** All at once: a station may make up thousands in one message, and the batch's transaction waits meanwhile. */
+async function findOrAdd(sql: Sql, shapes: readonly string[]): Promise<Map<string, number>> {
   // Found by digest: a shape of many members is longer than an index row may be.
-  const digest = createHash("sha256").update(members).digest();
+  const digestOf = (members: string) => createHash("sha256").update(members).digest();
+  const ofDigest = new Map(shapes.map((members) => [digestOf(members).toString("hex"), members]));
+  const ids = new Map<string, number>();
   for (;;) {
-    const [found] = await sql.query<{ id: number }>(`select id from meter_shapes where digest = $1`, [digest]);
-    if (found !== undefined) return found.id;
-    await sql.query(`insert into meter_shapes (digest, members) values ($1, $2) on conflict do nothing`, [
-      digest,
-      members,
-    ]);
+    // In the order of their digests, for two intakes may add the same ones.
+    const missing = [...ofDigest].filter(([, members]) => !ids.has(members)).sort(([a], [b]) => (a < b ? -1 : 1));
+    if (missing.length === 0) return ids;
+    const digests = missing.map(([digest]) => Buffer.from(digest, "hex"));
+    const found = await sql.query<{ id: number; digest: Buffer }>(
+      `select id, digest from meter_shapes where digest = any($1::bytea[])`,
+      [digests],
+    );
+    for (const { id, digest } of found) ids.set(ofDigest.get(digest.toString("hex")) as string, id);
+    if (found.length === missing.length) return ids;
+    await sql.query(
+      `insert into meter_shapes (digest, members) select * from unnest($1::bytea[], $2::text[]) on conflict do nothing`,
+      [digests, missing.map(([, members]) => members)],
+    );
   }
 }
 
@@ -63,10 +74,8 @@ export async function recordMeterValues(
   if (received.length === 0) return;
   const transactions = await findTransactions(sql, received);
   const lost = received.filter((r) => r.transactionId !== undefined && !transactions.has(keyOf(r)));
-  await quarantine(
-    sql,
-    lost.map((r) => r.message),
-  );
+  // One message has many readings; set aside once per reading it would be as large as its square.
+  await quarantine(sql, [...new Set(lost.map((r) => r.message))]);
   const shapeIds = await shapes.idsOf(received.map((r) => r.reading.shape));
   await sql.query(
     `insert into meter_values (station_id, transaction_id, sampled_at, shape, connector, vals, raw, received_at)

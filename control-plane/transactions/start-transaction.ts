@@ -1,8 +1,11 @@
+import { judgeStart } from "../authorization/judge-start.ts";
+import { idTagInfo } from "../authorization/token-status.ts";
 import type { Sql } from "../database.ts";
 import { newId } from "../ids.ts";
+import { tellSessions } from "../sessions/tell-sessions.ts";
 import type { KnownStation } from "../stations/known-station.ts";
+import { giveUpOlder } from "./give-up-transactions.ts";
 import { readTime, wattHours } from "./meter-reading.ts";
-import { idTagInfo, readTokenStatus } from "./token-status.ts";
 import type { StartMessage } from "./transaction-messages.ts";
 
 /** StartTransaction.conf (C16 §6.46) as it was or is to be given. */
@@ -14,7 +17,8 @@ export interface StartAnswer {
 /**
  * Starts a transaction of OCPP 1.6 and gives its answer. The same start again (the station had no answer, and asks with
  * a new message id or from another node) finds the row by its business key and gets the same id and status: a resend
- * answered differently makes stations stop the session. An unknown or blocked token gets an id too, with its status.
+ * answered differently makes stations stop the session. An unknown or blocked token gets an id too, with its status, and so
+ * does one that has a session already (ConcurrentTx): energy may flow all the same. Call it in a transaction.
  */
 export async function startTransaction(
   sql: Sql,
@@ -24,15 +28,16 @@ export async function startTransaction(
 ): Promise<StartAnswer> {
   const known = await findStart(sql, station, start);
   if (known !== undefined) return known;
-  const token = await readTokenStatus(sql, station.orgId, start.idTag);
+  const token = await judgeStart(sql, station.orgId, start.idTag);
   // The id is drawn and stored in one statement with the answer that names it.
   const [row] = await sql.query<{ start_answer: StartAnswer }>(
     `insert into transactions (${COLUMNS}) select ${VALUES}, n.id::text, jsonb_build_object('transactionId', n.id, 'idTagInfo', $11::jsonb)
      from (select nextval('ocpp16_transaction_ids') as id) n
      on conflict (station_id, connector_id, id_token, start_timestamp_raw, meter_start_raw) where ocpp_version = '1.6' do nothing
      returning start_answer`,
-    [...valuesOf(station, start, receivedAt), JSON.stringify(idTagInfo(token))],
+    valuesOf(station, start, receivedAt, idTagInfo(token)),
   );
+  if (row !== undefined) await giveUpOlder(sql, [keyFor(station, row.start_answer)]);
   const answer = row?.start_answer ?? (await findStart(sql, station, start));
   // Nobody deletes transactions, so whoever was first is there now.
   if (answer === undefined) throw new Error("a start was neither inserted nor found");
@@ -41,7 +46,7 @@ export async function startTransaction(
 
 /**
  * Notes that the station was told this answer: the start is in a lane with it. Puts the transaction back, should Postgres
- * have lost it; normally it is there.
+ * have lost it; normally it is there. From then on it is a session that is told (session.started).
  * @returns "conflict" when the start is on record with another id than the station was told.
  */
 export async function restoreStart(
@@ -52,18 +57,30 @@ export async function restoreStart(
   receivedAt: Date,
 ): Promise<"known" | "restored" | "conflict"> {
   const known = await confirmStart(sql, station, start, answer);
-  if (known !== undefined) return known.transactionId === answer.transactionId ? "known" : "conflict";
+  if (known !== undefined) {
+    if (known.transactionId !== answer.transactionId) return "conflict";
+    await tellSessions(sql, [keyFor(station, answer)]);
+    return "known";
+  }
   // First of all the sequence, so that no other station is given this id again. nextval never goes back, whoever else draws.
   await sql.query(
     `select count(nextval('ocpp16_transaction_ids')) from generate_series(1, $1::bigint - (select last_value from ocpp16_transaction_ids))`,
     [answer.transactionId],
   );
   const rows = await sql.query(
-    `insert into transactions (${COLUMNS}, start_confirmed_at) select ${VALUES}, $12::text, $11::jsonb, now() on conflict do nothing returning id`,
-    [...valuesOf(station, start, receivedAt), JSON.stringify(answer), String(answer.transactionId)],
+    `insert into transactions (${COLUMNS}, start_confirmed_at) select ${VALUES}, $14::text, $13::jsonb, now() on conflict do nothing returning id`,
+    [...valuesOf(station, start, receivedAt, answer.idTagInfo), JSON.stringify(answer), String(answer.transactionId)],
   );
-  return rows.length > 0 ? "restored" : "conflict";
+  if (rows.length === 0) return "conflict";
+  await giveUpOlder(sql, [keyFor(station, answer)]);
+  await tellSessions(sql, [keyFor(station, answer)]);
+  return "restored";
 }
+
+const keyFor = (station: KnownStation, { transactionId }: StartAnswer) => ({
+  stationId: station.id,
+  transactionId: String(transactionId),
+});
 
 /** A transaction id of 1.6 that no row has: for a start that must be answered and fits no row. Never given again. */
 export async function drawTransactionId(sql: Sql): Promise<number> {
@@ -73,22 +90,28 @@ export async function drawTransactionId(sql: Sql): Promise<number> {
 }
 
 const COLUMNS = `session_id, org_id, station_id, ocpp_version, connector_id, id_token, state, started_at, start_received_at,
-       start_timestamp_raw, meter_start_raw, meter_start_wh, transaction_id, start_answer`;
-const VALUES = `$1, $2, $3::bigint, '1.6', $4::int, $5, 'active', $6::timestamptz, $7::timestamptz, $8, $9, $10::numeric`;
+       start_timestamp_raw, meter_start_raw, meter_start_wh, id_token_status, flags, transaction_id, start_answer`;
+const VALUES = `$1, $2, $3::bigint, '1.6', $4::int, $5, 'active', $6::timestamptz, $7::timestamptz, $8, $9, $10::numeric,
+       $11::jsonb->>'status', $12::text[]`;
 
-function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date): unknown[] {
-  const startedAt = readTime(start.timestamp) ?? receivedAt;
+function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date, info: object): unknown[] {
+  const startedAt = readTime(start.timestamp);
   return [
     newId("sess"),
     station.orgId,
     station.id,
     start.connectorId,
     start.idTag,
-    startedAt.toISOString(),
+    (startedAt ?? receivedAt).toISOString(),
     receivedAt.toISOString(),
     start.timestamp,
     start.meterStart,
     wattHours(start.meterStart),
+    JSON.stringify(info),
+    [
+      ...(startedAt === null ? ["start_time_unreadable"] : []),
+      ...(wattHours(start.meterStart) === null ? ["meter_start_unreadable"] : []),
+    ],
   ];
 }
 

@@ -1,9 +1,10 @@
+import { idTagInfo, readTokenStatus } from "../authorization/token-status.ts";
 import type { Sql } from "../database.ts";
 import { storableJson } from "../message-log/storable-text.ts";
+import { tellSessions } from "../sessions/tell-sessions.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { wattHours } from "./meter-reading.ts";
-import { idTagInfo, readTokenStatus } from "./token-status.ts";
 import { readStop, type StopMessage } from "./transaction-messages.ts";
 
 export interface StopOutcome {
@@ -36,9 +37,11 @@ export async function stopTransaction(
     (stop.idTag === null ? {} : { idTagInfo: idTagInfo(await readTokenStatus(sql, station.orgId, stop.idTag)) });
   if (row === undefined) return { kind: "unknown", answer };
   if (row.state === "ended") return { kind: "differs", answer };
+  // A station that names the id was told it, so its start counts as told too.
   await sql.query(
     `update transactions set state = 'ended', stopped_at = $2, stop_received_at = $3, meter_stop_wh = $4::numeric, stop_reason = $5,
-            stop_id_token = $6, stop_payload = $7::jsonb, stop_answer = $8::jsonb
+            stop_id_token = $6, stop_payload = $7::jsonb, stop_answer = $8::jsonb, flags = flags || $9::text[],
+            start_confirmed_at = coalesce(start_confirmed_at, now())
      where id = $1`,
     [
       row.id,
@@ -50,8 +53,13 @@ export async function stopTransaction(
       stop.idTag,
       payload,
       JSON.stringify(answer),
+      [
+        ...(stop.stoppedAt === null ? ["stop_time_unreadable"] : []),
+        ...(wattHours(stop.meterStop) === null ? ["meter_stop_unreadable"] : []),
+      ],
     ],
   );
+  await tellSessions(sql, [{ stationId: station.id, transactionId: String(stop.transactionId) }]);
   return { kind: "stopped", answer };
 }
 

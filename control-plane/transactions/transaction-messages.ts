@@ -36,6 +36,17 @@ export interface EventMessage {
   readings: MeterReading[];
 }
 
+/** Updated events whose token is about the end of the transaction, not about who started it (P2 TriggerReasonEnumType). */
+const ENDING_TRIGGERS = new Set(["StopAuthorized", "Deauthorized"]);
+
+/** Whether the event's token ends the transaction, or was refused in it. */
+export const isTokenOfEnd = (event: Pick<EventMessage, "eventType" | "triggerReason">): boolean =>
+  event.eventType === "Ended" || ENDING_TRIGGERS.has(event.triggerReason ?? "");
+
+/** The longest idToken there is (2.1); sessions are indexed by it, and a longer text may not fit an index row. */
+const MAX_TOKEN = 255;
+const tokenOf = (value: unknown): string | null => storable(value)?.slice(0, MAX_TOKEN) ?? null;
+
 const storable = (value: unknown): string | null => (typeof value === "string" ? storableText(value) : null);
 
 /** Reads a payload of parseExactJson; undefined when the least that is needed is missing. */
@@ -49,7 +60,7 @@ export function readStart(payload: unknown): StartMessage | undefined {
   // The business key is indexed: bounded, so that no text is too long for an index row.
   return {
     connectorId,
-    idTag: idTag.slice(0, 255),
+    idTag: idTag.slice(0, MAX_TOKEN),
     meterStart: storableText(meterStart).slice(0, 255),
     timestamp: timestamp.slice(0, 255),
   };
@@ -66,7 +77,7 @@ export function readStop(payload: unknown): StopMessage | undefined {
     meterStop,
     stoppedAt: readTime(payload["timestamp"]),
     reason: storable(payload["reason"]),
-    idTag: storable(payload["idTag"]),
+    idTag: tokenOf(payload["idTag"]),
     readings: readMeterValues(payload["transactionData"]),
   };
 }
@@ -93,7 +104,7 @@ export function readEvent(payload: unknown): EventMessage | undefined {
     offline: payload["offline"] === true,
     evseId: int4Of(evse["id"]) ?? null,
     connectorId: int4Of(evse["connectorId"]) ?? null,
-    idToken: storable(idToken["idToken"]),
+    idToken: tokenOf(idToken["idToken"]),
     idTokenType: storable(idToken["type"]),
     readings: readMeterValues(payload["meterValue"]),
   };

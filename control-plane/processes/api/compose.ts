@@ -7,17 +7,33 @@ import type { MikroORM } from "@mikro-orm/postgresql";
 import type pg from "pg";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { auditRoutes } from "../../audit/audit-routes.ts";
+import { availabilityRoute } from "../../availability/availability-route.ts";
+import { chargingProfileRoutes } from "../../charging-profiles/charging-profile-routes.ts";
+import { bulkCommandRoute } from "../../commands/bulk-command-route.ts";
+import { createCommandDesk } from "../../commands/command-desk.ts";
+import { commandHistoryRoutes } from "../../commands/command-history-routes.ts";
+import { idTokenRoutes } from "../../authorization/id-token-routes.ts";
+import { importIdTokensRoute } from "../../authorization/import-id-tokens-route.ts";
+import { stationCertificateRoutes } from "../../certificates/station-certificate-routes.ts";
 import { commandRoutes } from "../../commands/command-routes.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
+import { createQueuedDelivery } from "../../commands/deliver-queued.ts";
 import { createNodeChannel } from "../../commands/node-channel.ts";
 import { resolveOwner } from "../../commands/resolve-owner.ts";
 import { createCommandSender } from "../../commands/send-command.ts";
 import { awaitIntake } from "../../commissioning/await-intake.ts";
 import { commissioningRoutes } from "../../commissioning/commissioning-routes.ts";
+import { connectionAttemptRoutes } from "../../connection-attempts/connection-attempt-routes.ts";
+import { createConnectionDiagnosis } from "../../connection-attempts/diagnose-connection.ts";
+import { credentialRoutes } from "../../credentials/credential-routes.ts";
+import { preparePasswordCommand } from "../../credentials/prepare-password-command.ts";
+import { securityProfileRoute } from "../../credentials/security-profile-route.ts";
 import { sqlOn } from "../../database.ts";
 import { handoverRoutes } from "../../handover/handover-routes.ts";
 import { docsRoutes } from "../../http/docs-routes.ts";
 import { createHttpMetrics } from "../../http/http-metrics.ts";
+import { transferRoutes } from "../../firmware/transfer-routes.ts";
 import type { JsonSchema } from "../../http/json-schema.ts";
 import { buildOpenApi } from "../../http/openapi.ts";
 import { createRateLimits } from "../../http/rate-limits.ts";
@@ -26,19 +42,29 @@ import { createHttpServer, type HttpServer } from "../../http/server.ts";
 import { createRequestValidator } from "../../http/validate-request.ts";
 import { createAccessTokens } from "../../installers/access-token.ts";
 import { accountRoutes } from "../../installers/account-routes.ts";
+import { closeAccountRoute } from "../../installers/close-account-route.ts";
 import { jwksRoute } from "../../installers/jwks-route.ts";
 import { mailedLinkRoutes } from "../../installers/mailed-link-routes.ts";
 import { createPasswords } from "../../installers/password.ts";
 import { loadSigningKeys } from "../../installers/signing-keys.ts";
 import { createWakeUps } from "../../jobs/wake-ups.ts";
+import { localListRoutes } from "../../local-lists/local-list-routes.ts";
 import { messageLogRoutes } from "../../message-log/message-log-routes.ts";
 import { apiKeyRoutes } from "../../organizations/api-key-routes.ts";
+import { erasureRoutes } from "../../personal-data/erasure-routes.ts";
 import { assignmentRoutes } from "../../projects/assignment-routes.ts";
 import { installerProjectRoutes } from "../../projects/installer-project-routes.ts";
 import { operatorProjectRoutes } from "../../projects/operator-project-routes.ts";
+import { quirkProfileRoutes } from "../../quirks/quirk-profile-routes.ts";
+import { stationQuirkRoutes } from "../../quirks/station-quirk-routes.ts";
+import { meterValueRoutes } from "../../sessions/meter-value-routes.ts";
+import { sessionRoutes } from "../../sessions/session-routes.ts";
 import { installerChargePointRoutes } from "../../stations/installer-charge-point-routes.ts";
+import { stationReportRoutes } from "../../station-items/station-report-routes.ts";
 import { registerChargePointRoute } from "../../stations/register-charge-point-route.ts";
+import { reservationRoutes } from "../../reservations/reservation-routes.ts";
 import { operatorChargePointRoutes } from "../../stations/operator-charge-point-routes.ts";
+import { stationLifeRoutes } from "../../stations/station-life-routes.ts";
 import { webhookRoutes } from "../../webhooks/webhook-routes.ts";
 import type { ApiConfig } from "./config.ts";
 import { webhookDocs } from "./webhook-docs.ts";
@@ -79,16 +105,36 @@ export async function composeApi(
   const wakeUps = createWakeUps({ redis, prefix: BULL_PREFIX, log });
   const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
   const channel = createNodeChannel({ askerId: `api-${randomBytes(8).toString("hex")}`, redis, subscriber, log });
-  const sender = createCommandSender({ sql, channel, resolveOwner: ownerOf, secretsKey, timing: DELIVERY_TIMING, log });
+  const sender = createCommandSender({
+    pool,
+    channel,
+    resolveOwner: ownerOf,
+    secretsKey,
+    timing: DELIVERY_TIMING,
+    log,
+  });
+  const { askerId } = channel;
+  const queue = createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey, askerId, log });
+  const registryDeps = { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds };
+  const credentials = { registry: registryDeps, secretsKey, peppers: config.peppers };
+  const desk = createCommandDesk({
+    pool,
+    sender,
+    queue,
+    secretsKey,
+    preparePassword: (command) => preparePasswordCommand(credentials, command),
+    log,
+  });
 
   const accounts = { orm, passwords: createPasswords(), accessTokens, rateLimits, wakeUps, secretsKey, publicApiUrl };
   const registrations = {
     orm,
     peppers: config.peppers,
-    registry: { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds },
+    registry: registryDeps,
   };
   const routes: Route[] = [
     ...accountRoutes(accounts),
+    closeAccountRoute(accounts),
     ...mailedLinkRoutes(accounts),
     ...installerProjectRoutes({ orm }),
     registerChargePointRoute({ ...registrations, publicOcppUrl }),
@@ -97,6 +143,7 @@ export async function composeApi(
       pool,
       resolveOwner: ownerOf,
       awaitIntake: (owner) => awaitIntake({ redis, sql }, owner),
+      diagnose: createConnectionDiagnosis({ redis, publicOcppUrl }),
       wakeUps,
       settings: config.commissioning,
     }),
@@ -104,10 +151,33 @@ export async function composeApi(
     ...operatorProjectRoutes({ orm }),
     ...assignmentRoutes({ orm, secretsKey, wakeUps }),
     ...operatorChargePointRoutes({ ...registrations, wakeUps, redis, publicOcppUrl }),
-    ...messageLogRoutes({ orm }),
-    ...commandRoutes({ pool, sender, validator }),
+    securityProfileRoute({ registry: registryDeps, redis, publicOcppUrl }),
+    ...credentialRoutes(credentials),
+    ...stationCertificateRoutes(registryDeps),
+    ...stationReportRoutes({ pool }),
+    ...messageLogRoutes({ pool, streams: config.messageStreams }),
+    ...connectionAttemptRoutes({ pool, redis, publicOcppUrl }),
+    ...quirkProfileRoutes({ pool }),
+    ...stationQuirkRoutes({ pool, registry: registrations.registry }),
+    // Before the routes of one charge point: "bulk" is none.
+    bulkCommandRoute({ pool, desk, validator }),
+    ...commandRoutes({ pool, desk, validator }),
+    ...commandHistoryRoutes({ pool, log }),
+    ...reservationRoutes({ pool }),
+    ...chargingProfileRoutes({ pool }),
+    ...localListRoutes({ pool, wakeUps }),
+    ...transferRoutes({ pool }),
+    availabilityRoute({ pool }),
     ...webhookRoutes({ pool, secretsKey, wakeUps, targetRules: config.webhookTargets }),
+    ...sessionRoutes({ sql }),
+    ...meterValueRoutes({ sql }),
+    // Before {token_id}: "import" is none.
+    importIdTokensRoute({ sql, redis, log }),
+    ...idTokenRoutes({ sql, redis, log }),
     ...apiKeyRoutes({ orm }),
+    ...auditRoutes({ sql }),
+    ...erasureRoutes({ sql, secretsKey }),
+    ...stationLifeRoutes({ ...registrations, pool, redis, wakeUps, publicOcppUrl }),
     jwksRoute(keys),
     ...docsRoutes(() => openApi),
   ];

@@ -4,6 +4,7 @@ import { type CommissioningSettings, readCommissioningSettings } from "../../com
 import { ConfigReader, type SharedConfig } from "../../config-reader.ts";
 import { DEFAULT_RATE_LIMITS, parseRateLimit, type RateLimitConfig } from "../../http/rate-limits.ts";
 import { parsePdfSigner, type PdfSigner } from "../../handover/pdf-signer.ts";
+import { readStreamSettings, type StreamSettings } from "../../message-log/stream-settings.ts";
 import type { BodyLimits } from "../../http/read-body.ts";
 import { readPrivateKey, readPublicKey } from "../../installers/signing-keys.ts";
 import type { TargetRules } from "../../webhooks/guarded-fetch.ts";
@@ -26,6 +27,7 @@ export interface ApiConfig extends SharedConfig {
   bodyLimits: BodyLimits;
   trustedProxies: string[];
   corsOrigins: ReadonlySet<string>;
+  messageStreams: StreamSettings;
   webhookTargets: TargetRules;
   pdfSigner: PdfSigner;
   postgresConnections: number;
@@ -52,6 +54,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     bodyLimits: { maxBytes: 1_048_576, deadlineMs: read.durationMs("BODY_DEADLINE_MS", 10_000, 100, 60_000) },
     trustedProxies: list(read.text("TRUSTED_PROXIES", "")),
     corsOrigins: new Set(list(read.text("CORS_ORIGINS", ""))),
+    messageStreams: readStreamSettings(read),
     webhookTargets: readTargetRules(read, shared.production),
     pdfSigner: readPdfSigner(read),
     postgresConnections: read.integer("API_POSTGRES_CONNECTIONS", 20, 2, 200),

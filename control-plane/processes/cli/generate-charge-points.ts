@@ -11,6 +11,7 @@ import { newProvisioningPassword, verifierOf } from "../../stations/provisioning
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { CliMistake, required } from "./cli-mistake.ts";
 import { findOrganization } from "./organization.ts";
+import { requestRegistryWrites } from "../../stations/station-registry.ts";
 import { withServers } from "./with-servers.ts";
 
 interface Flags {
@@ -88,7 +89,7 @@ interface Kind {
   peppers: Parameters<typeof verifierOf>[1];
 }
 
-/** One batch: three statements, whatever its size. The outbox makes sure that the registry hears of it, also after a crash. */
+/** One batch: a few statements, whatever its size. The outbox makes sure that the registry hears of it, also after a crash. */
 async function insertStations(
   pool: pg.Pool,
   made: readonly Made[],
@@ -112,6 +113,6 @@ async function insertStations(
         verifiers.map(({ pepperId }) => pepperId),
       ],
     );
-    await sql.query(`insert into registry_outbox (station_id) select unnest($1::bigint[])`, [[...stationIds.values()]]);
+    await requestRegistryWrites(sql, [...stationIds.values()]);
   });
 }

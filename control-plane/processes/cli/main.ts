@@ -2,10 +2,13 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { BadConfiguration, describeMistakes } from "@dynamo-csms/proto/process/bad-configuration";
+import { auditedCommand } from "./audited-command.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CliMistake } from "./cli-mistake.ts";
+import { listUnknownAttempts } from "./connection-attempts.ts";
 import { createKey } from "./create-key.ts";
 import { generateChargePoints } from "./generate-charge-points.ts";
+import { importFleet } from "./import-charge-points.ts";
 import { addIdToken, listTokens } from "./id-tokens.ts";
 import { rebuildStationRegistry } from "./rebuild-registry.ts";
 
@@ -18,7 +21,12 @@ const USAGE = `Usage:
   cli charge-points generate --count N --ocpp 1.6|2.0.1|2.1 --out FILE [--accepted] [--org ORG_ID] [--project PROJECT_ID]
       Registers N charge points and writes "charge_point_id,password" lines to FILE.
       With --accepted their registration is accepted already, as if they had booted before.
-  cli id-tokens add --token TOKEN [--org ORG_ID] [--status Accepted|Blocked|Expired|Invalid] [--expires-at TIME] [--group TOKEN]
+  cli charge-points import --file FILE --out FILE [--accepted] [--allow-weak] [--org ORG_ID] [--project PROJECT_ID]
+      Takes a fleet over with its identities and passwords. The CSV's first line names the columns; a file with a mistake
+      imports nothing. --allow-weak takes passwords shorter than 16 bytes.
+  cli connection-attempts unknown
+      Prints the last attempts to connect under ids that nobody has registered, one JSON object per line.
+  cli id-tokens add --token TOKEN [--org ORG_ID] [--status Accepted|Blocked|Expired|Invalid] [--expires-at TIME] [--group TOKEN] [--max-active N|unlimited]
       Adds an RFID card or other token that charge points may authorize with, or changes it, and prints it.
   cli id-tokens list [--org ORG_ID]
       Prints the tokens, one JSON object per line.
@@ -36,9 +44,12 @@ const options = {
   token: { type: "string" },
   status: { type: "string" },
   group: { type: "string" },
+  "max-active": { type: "string" },
   count: { type: "string" },
   ocpp: { type: "string" },
   out: { type: "string" },
+  file: { type: "string" },
+  "allow-weak": { type: "boolean" },
   accepted: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
@@ -50,21 +61,29 @@ const COMMANDS: Record<
   bootstrap,
   "api-keys create": createKey,
   "charge-points generate": generateChargePoints,
+  "charge-points import": importFleet,
+  "connection-attempts unknown": listUnknownAttempts,
   "id-tokens add": addIdToken,
   "id-tokens list": listTokens,
   "registry rebuild": rebuildStationRegistry,
 };
 
+/** Commands that change nothing; all others stand in the audit log. */
+const READING = new Set(["connection-attempts unknown", "id-tokens list"]);
+
 export type CliFlags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
 
 try {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  const command = COMMANDS[positionals.join(" ")];
+  const name = positionals.join(" ");
+  const command = COMMANDS[name];
   if (values.help || command === undefined) {
     console.error(USAGE);
     process.exitCode = values.help ? 0 : 2;
   } else {
-    await command(values, process.env, (path) => readFileSync(path, "utf8"));
+    const readFile = (path: string) => readFileSync(path, "utf8");
+    const run = () => command(values, process.env, readFile);
+    await (READING.has(name) ? run() : auditedCommand(name, values, process.env, readFile, run));
   }
 } catch (fault) {
   // What the caller can put right is said in a line; a fault of ours with its stack.

@@ -9,13 +9,20 @@ import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/pr
 import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { askForRenewals } from "../../certificates/ask-for-renewals.ts";
+import { createIssueWork } from "../../certificates/issue-work.ts";
+import { createRevocationWork } from "../../certificates/revocation-work.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
+import { createQueuedCommandsWork, createQueuedDelivery } from "../../commands/deliver-queued.ts";
 import { createNodeChannel } from "../../commands/node-channel.ts";
 import { resolveOwner } from "../../commands/resolve-owner.ts";
 import { createCommandSender } from "../../commands/send-command.ts";
-import { endOverdueCommands } from "../../commands/sweep-deadlines.ts";
+import { afterCatchingUp, endOverdueCommands } from "../../commands/sweep-deadlines.ts";
 import { createCommissioningWork } from "../../commissioning/commissioning-work.ts";
+import { createConnectionDiagnosis } from "../../connection-attempts/diagnose-connection.ts";
+import { advancePasswordChanges } from "../../credentials/send-password-change.ts";
 import { openPool, sqlOn } from "../../database.ts";
+import { forgetOldReports } from "../../station-items/forget-old-reports.ts";
 import { forgetExpiredRows } from "../../http/forget-expired-rows.ts";
 import { createJobMetrics } from "../../jobs/job-metrics.ts";
 import { createJobRunner } from "../../jobs/job-runner.ts";
@@ -24,9 +31,12 @@ import { createWakeUps } from "../../jobs/wake-ups.ts";
 import { createMailMetrics } from "../../mail/mail-metrics.ts";
 import { createMailWork } from "../../mail/send-mail.ts";
 import { openSmtp } from "../../mail/smtp-transport.ts";
+import { carryOutErasures } from "../../personal-data/erasures.ts";
 import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
+import { fanOutQuirks, forgetOldCounters } from "../../quirks/fan-out-quirks.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { tellDueDisconnects } from "../../stations/tell-disconnects.ts";
+import { askTransactionStatus } from "../../transactions/ask-transaction-status.ts";
 import { createDeliveryWork } from "../../webhooks/deliver-event.ts";
 import { createFanOutWork } from "../../webhooks/fan-out.ts";
 import { forgetOldEvents } from "../../webhooks/forget-events.ts";
@@ -36,6 +46,8 @@ import { readConfig } from "./config.ts";
 
 /** Rows per sweep: each is one short transaction. */
 const BATCH = 200;
+/** Stations whose whole message log is gone through in one statement: it must stay far below a statement's time limit. */
+const ERASED_AT_ONCE = 10;
 const MINUTE_MS = 60_000;
 const CATCH_UP_MS = 15_000;
 
@@ -45,7 +57,7 @@ const log = createLogger(config.logLevel, "jobs");
 endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo jobs");
 // Each sweep holds a connection for as long as it has its lock: apart, so that they can take none from the work.
-const sweepPool = openPool(config.databaseUrl, 6, "dynamo jobs sweeps");
+const sweepPool = openPool(config.databaseUrl, 16, "dynamo jobs sweeps");
 const sql = sqlOn(pool);
 const redis = connectRedis(config.redis, "commands", { connectionName: "jobs", log });
 const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "jobs", log });
@@ -57,14 +69,27 @@ const metrics = createJobMetrics(registry);
 
 const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
 const channel = createNodeChannel({ askerId: `jobs-${randomUUID()}`, redis, subscriber, log });
-const sender = createCommandSender({ sql, channel, resolveOwner: ownerOf, secretsKey, timing: DELIVERY_TIMING, log });
+const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey, timing: DELIVERY_TIMING, log });
+const { askerId } = channel;
+const queue = createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey, askerId, log });
 const wakeUps = createWakeUps({ redis, prefix: BULL_PREFIX, log });
 const guardedFetch = createGuardedFetch(config.webhookTargets);
 const smtp = openSmtp(config.smtpUrl);
 
 const runner = createJobRunner({
   works: [
-    createCommissioningWork({ pool, resolveOwner: ownerOf, sender, wakeUps, settings: config.commissioning, log }),
+    createCommissioningWork({
+      pool,
+      resolveOwner: ownerOf,
+      sender,
+      diagnose: createConnectionDiagnosis({ redis, publicOcppUrl: config.publicOcppUrl }),
+      wakeUps,
+      settings: config.commissioning,
+      log,
+    }),
+    createIssueWork({ pool, authority: config.certificateAuthority, log }),
+    createRevocationWork({ pool, authority: config.certificateAuthority, log }),
+    createQueuedCommandsWork({ pool, delivery: queue, wakeUps }),
     createFanOutWork({ pool, wakeUps }),
     createDeliveryWork({ pool, secretsKey, guardedFetch, wakeUps, log, metrics: createWebhookMetrics(registry) }),
     createMailWork({
@@ -85,14 +110,16 @@ const runner = createJobRunner({
 });
 
 const { sweepMs, heartbeatIntervalSeconds } = config;
-const startedAtMs = Date.now();
-/** After an outage of the whole control plane the lanes may hold outcomes that the intake is still to file. */
-const endOverdue = async () => {
-  if (Date.now() - startedAtMs > CATCH_UP_MS) await endOverdueCommands(sql, BATCH);
-};
+const endOverdue = afterCatchingUp(() => endOverdueCommands(pool, BATCH, { log }), {
+  catchUpMs: CATCH_UP_MS,
+  gapMs: CATCH_UP_MS + 3 * sweepMs,
+  nowMs: () => performance.now(),
+});
 const partitioned: PartitionedTable[] = [
   { table: "message_log", column: "received_at", span: "day", keepDays: config.messageLogDays },
   { table: "meter_values", column: "sampled_at", span: "month", keepDays: config.meterValuesDays },
+  { table: "station_events", column: "occurred_at", span: "month", keepDays: config.stationEventsDays },
+  { table: "data_transfers", column: "received_at", span: "month", keepDays: config.dataTransfersDays },
 ];
 const sweeps = createPeriodicSweeps({
   pool: sweepPool,
@@ -102,10 +129,33 @@ const sweeps = createPeriodicSweeps({
       everyMs: sweepMs,
       run: () => relayRegistryOutbox({ pool, redis, heartbeatIntervalSeconds, limit: BATCH }),
     },
+    { name: "quirk fan-out", everyMs: sweepMs, run: () => fanOutQuirks({ pool, pageSize: 500, maxPages: 10 }) },
+    { name: "old counters", everyMs: 10 * MINUTE_MS, run: () => forgetOldCounters(pool) },
+    {
+      name: "password changes",
+      everyMs: sweepMs,
+      run: () => advancePasswordChanges({ pool, secretsKey, limit: BATCH }),
+    },
+    {
+      name: "certificate renewals",
+      everyMs: MINUTE_MS,
+      run: () => askForRenewals({ pool, daysBefore: config.certificateRenewalDays, limit: BATCH }),
+    },
     { name: "disconnects", everyMs: sweepMs, run: () => tellDueDisconnects({ pool, limit: BATCH }) },
     { name: "command deadlines", everyMs: sweepMs, run: endOverdue },
+    {
+      name: "transaction status",
+      everyMs: Math.min(MINUTE_MS, config.transactionQuestions.graceMs),
+      run: () => askTransactionStatus(pool, config.transactionQuestions, BATCH),
+    },
     { name: "expired rows", everyMs: 10 * MINUTE_MS, run: () => forgetExpiredRows(sql) },
+    { name: "old reports", everyMs: 10 * MINUTE_MS, run: () => forgetOldReports(sql) },
     { name: "partitions", everyMs: 10 * MINUTE_MS, run: () => keepPartitions(pool, partitioned, new Date()) },
+    {
+      name: "erasures",
+      everyMs: 10 * sweepMs,
+      run: () => carryOutErasures({ pool, redis, pageSize: ERASED_AT_ONCE, secretsKey, log }),
+    },
     { name: "old events", everyMs: MINUTE_MS, run: () => forgetOldEvents({ pool, limit: 10 * BATCH }) },
   ],
   metrics,
