@@ -45,6 +45,8 @@ export async function listPrograms(
     DECISIONS_URL: env["DECISIONS_URL"] ?? `127.0.0.1:${decisionsPort}`,
     PUBLIC_API_URL: config.publicApiUrl,
     PUBLIC_OCPP_URL: config.publicOcppUrl,
+    // Its key lies beside the data, which is not for production.
+    CERTIFICATE_AUTHORITY: env["CERTIFICATE_AUTHORITY"] ?? (env["NODE_ENV"] === "production" ? "none" : "local"),
     FIRST_ORG_CONTACT_EMAIL: config.firstOrganisation.contactEmail,
     HEARTBEAT_INTERVAL_SECONDS: env["HEARTBEAT_INTERVAL_SECONDS"] ?? HEARTBEAT_INTERVAL_SECONDS,
     ...secretVariables(around.secretFiles, env),

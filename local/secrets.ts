@@ -37,12 +37,17 @@ export async function ensureSecrets(folder: string): Promise<SecretFiles> {
   };
   const base64 = () => randomBytes(32).toString("base64");
   const pdfKey = await kept("pdf-signing-key.pem", rsaKey);
+  const caKey = await kept("local-ca-key.pem", rsaKey);
   const read = (file: string) => readFileSync(file, "utf8");
   return {
     variables: {
       JWT_SIGNING_KEY: await kept("jwt-signing-key.pem", rsaKey),
       PDF_SIGNING_KEY: pdfKey,
       PDF_SIGNING_CERT: await kept("pdf-signing-cert.pem", () => selfSigned(read(pdfKey), "Dynamo CSMS local stack")),
+      LOCAL_CA_KEY: caKey,
+      LOCAL_CA_CERT: await kept("local-ca-cert.pem", () =>
+        selfSigned(read(caKey), "Dynamo CSMS local stack CA", "authority"),
+      ),
       SECRETS_KEY: await kept("secrets-key", base64),
       STATION_PEPPERS: await kept("station-peppers", () => `1:${base64()}`),
     },
@@ -58,8 +63,12 @@ function rsaKey(): string {
     .toString();
 }
 
-/** An X.509 certificate that signs documents, good for ten years: nobody vouches for it, which is right for a local stack. */
-async function selfSigned(keyPem: string, commonName: string): Promise<string> {
+/** An X.509 certificate that signs documents or certificates, good for ten years: nobody vouches for it, which is right for a local stack. */
+async function selfSigned(
+  keyPem: string,
+  commonName: string,
+  use: "documents" | "authority" = "documents",
+): Promise<string> {
   setEngine("node", new CryptoEngine({ name: "node", crypto: webcrypto }));
   const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
   const privateKey = await webcrypto.subtle.importKey("pkcs8", derOf(keyPem), algorithm, false, ["sign"]);
@@ -89,10 +98,14 @@ async function selfSigned(keyPem: string, commonName: string): Promise<string> {
     new Extension({
       extnID: "2.5.29.19",
       critical: true,
-      extnValue: new BasicConstraints({ cA: false }).toSchema().toBER(false),
+      extnValue: new BasicConstraints({ cA: use === "authority" }).toSchema().toBER(false),
     }),
-    // keyUsage as DER: a BIT STRING with digitalSignature and nonRepudiation
-    new Extension({ extnID: "2.5.29.15", critical: true, extnValue: new Uint8Array([0x03, 0x02, 0x06, 0xc0]).buffer }),
+    // keyUsage as DER: a BIT STRING with digitalSignature and nonRepudiation, or with keyCertSign and cRLSign
+    new Extension({
+      extnID: "2.5.29.15",
+      critical: true,
+      extnValue: new Uint8Array(use === "authority" ? [0x03, 0x02, 0x01, 0x06] : [0x03, 0x02, 0x06, 0xc0]).buffer,
+    }),
   ];
   await certificate.subjectPublicKeyInfo.importKey(publicKey);
   await certificate.sign(privateKey, "SHA-256");

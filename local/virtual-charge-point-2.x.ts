@@ -125,12 +125,16 @@ function getVariable({ component, variable }: Asked, unit: VirtualUnit) {
   return { attributeStatus, component, variable, ...(value !== undefined && { attributeValue: value }) };
 }
 
+/** What it is made of, as against how it is set. */
+const READ_ONLY = new Set(["ChargingStation", "Controller"]);
+
 function report(requestId: number, unit: VirtualUnit): Call {
   const reportData = Object.entries(deviceModel(unit)).flatMap(([component, variables]) =>
     Object.entries(variables).map(([variable, value]) => ({
       component: { name: component },
       variable: { name: variable },
-      variableAttribute: [{ type: "Actual", value }],
+      variableAttribute: [{ type: "Actual", value, mutability: READ_ONLY.has(component) ? "ReadOnly" : "ReadWrite" }],
+      variableCharacteristics: { dataType: "string", supportsMonitoring: false },
     })),
   );
   return {

@@ -20,6 +20,8 @@ const UNREADABLE = BOTH(null, "-1:RpcFrameworkError");
 const BAD_FRAME = BOTH("a:FormationViolation", "a:RpcFrameworkError");
 const UNKNOWN_ACTION = BOTH("a:NotImplemented");
 const SILENCE = BOTH(null);
+/** Of no version, or of 2.1 alone, where it is never answered. */
+const UNKNOWN_TYPE = { "1.6": null, "2.0.1": "a:MessageTypeNotSupported", "2.1": null };
 /** The library under the gateway sees these first, and then has no close code to say so. */
 const TOO_BIG = BOTH([1006, 1009]);
 const NOT_UTF8 = BOTH([1006, 1007]);
@@ -48,12 +50,12 @@ export const NO_FRAMES: BadFrame[] = [
   {
     what: "type 7",
     frame: '[7,"a","Heartbeat",{}]',
-    outcome: { "1.6": null, "2.0.1": "a:MessageTypeNotSupported", "2.1": null },
+    outcome: UNKNOWN_TYPE,
   },
   {
     what: "type -1",
     frame: '[-1,"a","Heartbeat",{}]',
-    outcome: { "1.6": null, "2.0.1": "a:MessageTypeNotSupported", "2.1": null },
+    outcome: UNKNOWN_TYPE,
   },
   { what: "an id of 37 characters", frame: `[2,"${"x".repeat(37)}","Heartbeat",{}]`, outcome: UNREADABLE },
   { what: "an empty id", frame: '[2,"","Heartbeat",{}]', outcome: UNREADABLE },
@@ -69,8 +71,8 @@ export const NO_FRAMES: BadFrame[] = [
     outcome: SILENCE,
   },
   { what: "an error whose code is nested deeply", frame: `[4,"a",${nested(100_000)},"",{}]`, outcome: SILENCE },
-  { what: "a CALLRESULTERROR to nothing", frame: '[5,"a","GenericError","",{}]', outcome: SILENCE },
-  { what: "a SEND of an unknown action", frame: '[6,"a","Nonsense",{}]', outcome: SILENCE },
+  { what: "a CALLRESULTERROR to nothing", frame: '[5,"a","GenericError","",{}]', outcome: UNKNOWN_TYPE },
+  { what: "a SEND of an unknown action", frame: '[6,"a","Nonsense",{}]', outcome: UNKNOWN_TYPE },
   { what: "a binary frame", frame: Buffer.from('[2,"a","Heartbeat",{}]'), binary: true, outcome: BINARY },
   { what: "bad UTF-8", frame: Buffer.from([0x5b, 0xff, 0xfe, 0x5d]), outcome: NOT_UTF8 },
   { what: "half a character in UTF-8", frame: Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), outcome: NOT_UTF8 },

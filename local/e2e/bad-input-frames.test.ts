@@ -71,7 +71,7 @@ describe.each(VERSIONS)("%s", (version) => {
     "payloads against the schema, and odd ones": badPayloads(version),
   };
   test.each(Object.entries(sets))(
-    "%s: each has its answer, its silence or its close code, and nobody else notices",
+    "[C4] [C5] [C7] [C18] [C19] [C20] %s: each has its answer, its silence or its close code, and nobody else notices",
     async (_, frames) => {
       const wrong: string[] = [];
       for (const bad of frames)

@@ -46,8 +46,15 @@ export interface Cluster {
   stopControlPlane(): Promise<void>;
   startControlPlane(): Promise<void>;
   log(name: ProgramName): string;
-  /** Registers stations whose registration is already accepted, with the command line that operators use. */
-  generateStations(count: number, version: OcppVersion): Promise<{ identity: string; password: string }[]>;
+  /**
+   * Registers stations whose registration is already accepted, with the command line that operators use.
+   * @param orgId has to be given once there is more than one organisation
+   */
+  generateStations(
+    count: number,
+    version: OcppVersion,
+    orgId?: string,
+  ): Promise<{ identity: string; password: string }[]>;
   close(): Promise<void>;
 }
 
@@ -145,7 +152,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
       await Promise.all(CONTROL_PLANE.map((name) => cluster.start(name)));
     },
     log: (name) => lastLines(logFile(name), { count: 2_000 }),
-    async generateStations(count, version) {
+    async generateStations(count, version, orgId) {
       const file = join(folder, `stations-${version}-${count}.csv`);
       const args = [
         "charge-points",
@@ -157,10 +164,12 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
         "--accepted",
         "--out",
         file,
+        ...(orgId === undefined ? [] : ["--org", orgId]),
       ];
       const output = await runToEnd("generate", CLI, args);
       if (!existsSync(file)) throw new Error(`no stations were generated:\n${output}`);
       const [heading, ...rows] = readFileSync(file, "utf8").trim().split("\n");
+      if (rows.length !== count) throw new Error(`${rows.length} stations were generated, not ${count}:\n${output}`);
       if (heading !== "charge_point_id,password") throw new Error(`unexpected heading ${heading}`);
       return rows.map((row) => {
         const [identity = "", password = ""] = row.split(",");

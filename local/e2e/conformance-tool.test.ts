@@ -1,10 +1,20 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FOLDERS } from "../folders.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
+import { startFuzzWitness, type WitnessedStation } from "./fuzz-witness.ts";
+import { metricsOf, totalOf } from "./gateway-metrics.ts";
+
+/** How long the fuzzer runs; before a release ten minutes and more. */
+const FUZZ_MINUTES = Number(process.env["FUZZ_MINUTES"] ?? 0.75);
+/** What a process may take more after all that fuzzing than after a first taste of it, which warms its heap up. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+const TASTE_SECONDS = 15;
+const WORKERS = 6;
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -37,11 +47,67 @@ function runTool(version: "1.6" | "2.0.1" | "2.1", station: { identity: string; 
 }
 
 test.each(["1.6", "2.0.1", "2.1"] as const)(
-  "ocpp-ws-cli finds nothing wrong with a gateway node, OCPP %s",
+  "[F1] [F8] ocpp-ws-cli finds nothing wrong with a gateway node, OCPP %s",
   async (version) => {
     const [station] = await cluster.generateStations(1, version);
     const { testResults } = runTool(version, station as { identity: string; password: string });
     expect(testResults.filter((result) => !result.passed)).toEqual([]);
     expect(testResults).toHaveLength(21);
+  },
+);
+
+/** Runs the fuzzer for so long. It asks nothing when it has all its options. */
+async function runFuzzer(url: string, seconds: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "dynamo-csms-fuzz-"));
+  const tool = join(FOLDERS.root, "node_modules/.bin/ocpp");
+  const args = ["fuzz", "-e", url, "-w", String(WORKERS), "--flood", "--report", "json", "--report-dir", folder];
+  const fuzzer = spawn(tool, args, { stdio: "ignore" });
+  try {
+    const exited = once(fuzzer, "exit");
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, seconds * 1_000)), exited]);
+    if (fuzzer.exitCode !== null) throw new Error(`the fuzzer ended by itself with ${fuzzer.exitCode}`);
+  } finally {
+    fuzzer.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test(
+  "[C25] [C6] [F13] ocpp-ws-cli's fuzzer in all three versions: no crash, no CALL without an answer, flat memory",
+  { timeout: 300_000 + FUZZ_MINUTES * 60_000 },
+  async () => {
+    const readMetrics = metricsOf(cluster, "gateway1");
+    const stations: WitnessedStation[] = [];
+    for (const version of ["1.6", "2.0.1", "2.1"] as const)
+      for (const station of await cluster.generateStations(WORKERS / 3, version))
+        stations.push({ ...station, version });
+    const witness = await startFuzzWitness(cluster.ocppUrls[0], stations);
+    try {
+      await runFuzzer(witness.url, TASTE_SECONDS);
+      expect(await witness.lastAnswers()).toEqual([]);
+      const before = await readMetrics();
+      await runFuzzer(witness.url, FUZZ_MINUTES * 60);
+      expect(await witness.lastAnswers()).toEqual([]);
+      const after = await readMetrics();
+      const { calls, answered, cut, closes, complaints } = witness.testimony;
+      const [bytesBefore, bytesAfter] = [before, after].map((metrics) =>
+        totalOf(metrics, "process_resident_memory_bytes"),
+      );
+      const mebibytes = (bytes = 0) => Math.round(bytes / 1_048_576);
+      console.log(
+        `${calls} CALLs, ${answered} answered, ${cut} cut off by a close (${JSON.stringify(closes)}); gateway: ${mebibytes(bytesBefore)} MiB before, ${mebibytes(bytesAfter)} MiB after`,
+      );
+      expect(complaints).toEqual([]);
+      expect(calls).toBeGreaterThan(1_000);
+      expect(answered).toBeGreaterThan(calls / 2);
+      // Each CALL was answered, or its connection was closed by a rule: too much nonsense, or not waiting for answers.
+      expect(answered + cut).toBe(calls);
+      expect(Object.keys(closes).filter((code) => !["1008", "HTTP 429", "HTTP 503"].includes(code))).toEqual([]);
+      expect((bytesAfter ?? 0) - (bytesBefore ?? 0)).toBeLessThan(MAX_GROWTH_BYTES);
+      expect(totalOf(after, "ocpp_faults_total")).toBe(0);
+      expect(cluster.log("gateway1").includes('"level":"fatal"')).toBe(false);
+    } finally {
+      await witness.close();
+    }
   },
 );

@@ -90,7 +90,7 @@ function report(one: (typeof stations)[number], turn: number) {
       ];
 }
 
-test(`the control plane is away for ${OUTAGE_SECONDS} s: stations stay, boot and deliver; afterwards all of it is in Postgres once`, async () => {
+test(`[1.6-never-error] [1.6-historic] the control plane is away for ${OUTAGE_SECONDS} s: stations stay, boot and deliver; afterwards all of it is in Postgres once`, async () => {
   await Promise.all(stations.map(({ station, version }) => station.call("BootNotification", boot(version))));
   await Promise.all(
     stations.map(async (one) => {

@@ -88,7 +88,7 @@ async function expectFoundOnTheNewNode(): Promise<void> {
   expectDeliveredOnce(rows);
 }
 
-test("commands sent while stations move between the nodes are delivered once, or unknown; then found on the new node", async () => {
+test("[1.7.3] commands sent while stations move between the nodes are delivered once, or unknown; then found on the new node", async () => {
   const ids: string[] = [];
   for (let turn = 0; turn < 15; turn += 1) {
     const sending = stations.map(async ({ identity }, index) => {
@@ -105,7 +105,7 @@ test("commands sent while stations move between the nodes are delivered once, or
   await expectFoundOnTheNewNode();
 });
 
-test("commands sent while the owner's node is killed are delivered once, or unknown; then found on the other node", async () => {
+test("[1.7.3] commands sent while the owner's node is killed are delivered once, or unknown; then found on the other node", async () => {
   for (const { station } of stations) station.moveTo(0);
   await connectedAgain();
   const sending = Promise.all(

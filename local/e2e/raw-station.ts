@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import WebSocket from "ws";
+import { eventually } from "./eventually.ts";
 
 const PROTOCOLS = { "1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1" } as const;
 export type Version = keyof typeof PROTOCOLS;
@@ -48,4 +49,17 @@ export async function connectRaw(
       return Promise.race([answered, closed.then(() => undefined)]);
     },
   };
+}
+
+/** Sends a CALL as it is written, and resolves to its answer, a CALLRESULT or a CALLERROR. */
+export function askRaw(station: RawStation, frame: string): Promise<unknown[]> {
+  const [, messageId] = JSON.parse(frame) as unknown[];
+  const before = station.frames.length;
+  station.socket.send(frame);
+  return eventually(`the answer to ${frame.slice(0, 80)}`, () => {
+    if (station.socket.readyState !== WebSocket.OPEN)
+      throw new Error(`closed instead of an answer to ${frame.slice(0, 80)}`);
+    const answers = station.frames.slice(before).map((text) => JSON.parse(text) as unknown[]);
+    return answers.find(([type, id]) => (type === 3 || type === 4) && id === messageId);
+  });
 }

@@ -17,7 +17,7 @@ interface Message {
   breaks_schema: boolean;
 }
 
-test("what a unit was refused stands in its message log with the CALLERROR that it got", async () => {
+test("[F13] what a unit was refused stands in its message log with the CALLERROR that it got", async () => {
   const [station] = await cluster.generateStations(1, "1.6");
   if (station === undefined) throw new Error("no station was made");
   const url = `${cluster.apiUrl}/api/v1/charge-points/${station.identity}`;

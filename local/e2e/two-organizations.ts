@@ -33,6 +33,18 @@ export async function secondOrganization(cluster: Cluster, evidence: Evidence): 
   return (JSON.parse(stdout) as { api_key: string }).api_key;
 }
 
+/** A charging session on the tenant's unit, as its lane would have brought it. @returns its id. */
+export async function recordSession(evidence: Evidence, { ids }: Tenant): Promise<string> {
+  const [row] = await evidence.sql<{ session_id: string }>(
+    `insert into transactions (session_id, org_id, station_id, ocpp_version, transaction_id, connector_id, id_token, state, started_at, start_received_at, start_confirmed_at)
+     select 'sess_' || substr(charge_point_id, 4), org_id, id, '1.6', nextval('ocpp16_transaction_ids')::text, 1, $2, 'active', now(), now(), now()
+     from stations where charge_point_id = $1 returning session_id`,
+    [ids["charge_point_id"], SECRET],
+  );
+  if (row === undefined) throw new Error("no session");
+  return row.session_id;
+}
+
 /** An installer at work on a project with one registered unit, a commissioning, a command, a webhook endpoint and a delivery. */
 export async function workingTenant(cluster: Cluster, email: string, name: string): Promise<Tenant> {
   const { token, projectId } = await readyInstaller(cluster, email);
@@ -71,6 +83,7 @@ export async function workingTenant(cluster: Cluster, email: string, name: strin
     delivery_id: (await ask("GET", `/api/v1/webhooks/endpoints/${endpoint["id"]}/deliveries`, key)).deliveries[0]?.[
       "id"
     ] as string,
+    token_id: (await ask("POST", "/api/v1/id-tokens", key, { id_token: name, note: name }))["token_id"] as string,
     key_id: (await ask("POST", "/api/v1/org/api-keys", key, { name, scopes: ["read:projects"] }))["id"] as string,
   };
   const missing = Object.entries(ids).filter(([, id]) => id === undefined);

@@ -1,0 +1,192 @@
+/** One rule that a gateway of OCPP-J is held to, in our words. */
+export interface Rule {
+  /** As it stands in brackets in the titles of its tests: `test("[H7] …")`. */
+  id: string;
+  rule: string;
+}
+
+/**
+ * Every rule that the tests name. rules.test.ts holds each to at least one test, or to an ADR that says why not; the
+ * page docs/conformance.md is made of it.
+ */
+export const RULES: readonly Rule[] = [
+  { id: "H1", rule: "The version comes from Sec-WebSocket-Protocol alone, whatever the URL says" },
+  {
+    id: "H2",
+    rule: "Of the offered versions the first that we speak and the station is provisioned for; one token is echoed",
+  },
+  { id: "H3", rule: "No version in common: 400 before the upgrade, or upgrade and close, by setting" },
+  { id: "H4", rule: "No version offered: refused; a quirk profile may assume one, and nothing is echoed" },
+  { id: "H5", rule: "A token in other case is accepted and echoed as it came" },
+  { id: "H6", rule: "Schemas, error spellings and message types are those of the negotiated version" },
+  { id: "H7", rule: "The identity is the last path segment, percent-decoded; what cannot be one is refused" },
+  { id: "H8", rule: "Identities are compared case-folded; none holds a colon" },
+  { id: "H9", rule: "The user name of Basic authentication is the identity of the URL" },
+  { id: "H10", rule: "An authenticated station that is retired gets 404" },
+  { id: "H11", rule: "Wrong credentials: 401 with WWW-Authenticate, before the upgrade" },
+  { id: "H12", rule: "Unknown identity and wrong password are told alike, in the same time" },
+  { id: "H13", rule: "400 malformed, 403 wrong profile, 429 and 503 with Retry-After, never a redirect" },
+  { id: "1.2-hex-key", rule: "1.6 AuthorizationKey: its bytes travel, NUL and all; split at the first colon" },
+  { id: "1.2-utf8-password", rule: "2.x BasicAuthPassword travels as UTF-8 text" },
+  { id: "1.2-encoding", rule: "A quirk profile accepts the other encoding of a key, and says so" },
+  {
+    id: "1.2-key-change",
+    rule: "A password change never locks a station out: pending before it is sent, both accepted while its outcome is unknown",
+  },
+  { id: "1.2-not-echoed", rule: "No new password in message log, REST answer, stream or webhook" },
+  { id: "F1", rule: "CALL, CALLRESULT, CALLERROR; 2.1 adds CALLRESULTERROR and SEND" },
+  { id: "F2", rule: "One open CALL per direction; the directions are independent" },
+  { id: "F3", rule: "Pipelined CALLs are queued, bounded, and answered in order" },
+  { id: "F4", rule: "A SEND is never answered" },
+  { id: "F5", rule: "A message id is a string of at most 36 characters" },
+  { id: "F6", rule: "A repeated message id is no duplicate by itself, and a retry may have a new one" },
+  { id: "F7", rule: "Our own message ids are unique across nodes and restarts" },
+  { id: "F8", rule: "What is no frame is answered per version, never with its own text" },
+  { id: "F9", rule: "Unknown message types: ignored in 1.6 and 2.1, answered in 2.0.1" },
+  {
+    id: "F10",
+    rule: "Answers are never answered with a CALLERROR; 2.1 alone answers a bad CALLRESULT with a CALLRESULTERROR",
+  },
+  { id: "F11", rule: "An answer that nobody waits for is dropped" },
+  { id: "F12", rule: "Actions are case-sensitive; a payload of null counts as empty" },
+  { id: "F13", rule: "Invalid CALLs are answered, within a rate" },
+  { id: "F14", rule: "1.6 schemas as corrected by the errata" },
+  { id: "F15", rule: "2.x messages are closed: extensions through customData alone" },
+  { id: "1.3-codes", rule: "Error codes in the spelling of the version; all spellings are accepted" },
+  { id: "1.3-not-implemented", rule: "Unknown action: NotImplemented; known and not supported: NotSupported" },
+  { id: "1.4-early-calls", rule: "Before acceptance CALLs get SecurityError, but for what we asked for" },
+  { id: "1.4-pending", rule: "Pending keeps the channel open; nothing is started on the station" },
+  { id: "1.4-rejected", rule: "To a rejected station nothing is sent" },
+  { id: "1.4-identity", rule: "Acceptance belongs to the identity: a reconnect without BootNotification is served" },
+  { id: "1.4-interval", rule: "Pending and Rejected come with a real, jittered interval" },
+  { id: "1.4-serial", rule: "Profile 3: another serial number than the certificate's closes the socket" },
+  { id: "1.5-ping", rule: "We ping, per station; any inbound frame counts as life; dead peers are found in 75 s" },
+  { id: "1.5-compression", rule: "permessage-deflate for 2.x, its inflated size bounded" },
+  { id: "1.5-frame-size", rule: "Frames up to a configured limit; past it closed, counted and shown per station" },
+  { id: "1.5-close-codes", rule: "1012 on drain, 1013 on overload, 1008 policy" },
+  { id: "1.6-historic", rule: "Messages of the past, in any order, are processed like others" },
+  { id: "1.6-never-error", rule: "No CALLERROR to transaction messages because of an outage of ours" },
+  { id: "1.6-unknown", rule: "Stops and meter values of unknown transactions are accepted and set aside" },
+  { id: "1.6-flagged", rule: "Transaction data against its schema is stored raw, flagged and answered" },
+  { id: "1.6-start", rule: "A resent StartTransaction gets the same transactionId and the same status" },
+  { id: "1.6-stop", rule: "The first StopTransaction wins; copies get the same answer, others are set aside" },
+  { id: "1.6-owner", rule: "A transaction is ended by its own station alone" },
+  { id: "1.6-ids", rule: "1.6 transaction ids are 1 to 2^31-1 and unique for ever" },
+  {
+    id: "1.6-seqno",
+    rule: "2.x events are filed by (station, transactionId, seqNo); complete from Started to Ended without a hole",
+  },
+  { id: "1.6-gaps", rule: "Gaps are legal; after a grace time GetTransactionStatus asks" },
+  { id: "1.6-clock", rule: "receivedAt beside the station's timestamp; skew is flagged, nothing dropped" },
+  { id: "1.7.1", rule: "A session epoch per identity, taken atomically" },
+  { id: "1.7.2", rule: "A stale epoch changes nothing" },
+  {
+    id: "1.7.3",
+    rule: "The old socket is closed after the new one passed authentication; its commands become unknown",
+  },
+  {
+    id: "1.7.4",
+    rule: "More than 3 takeovers in 10 minutes: a security event, and the newcomer waits while the old one answers",
+  },
+  { id: "1.7.5", rule: "Without authentication nobody displaces a live socket" },
+  { id: "1.8-profiles", rule: "One security profile per listener" },
+  { id: "1.8-no-downgrade", rule: "A station on a higher profile is not let in by a lower one" },
+  { id: "1.8-tls", rule: "TLS 1.2 or newer" },
+  {
+    id: "1.8-client-cert",
+    rule: "Profile 3 wants a client certificate that is there, valid, of our CA, not revoked, CN = serial number, O = organisation",
+  },
+  { id: "1.8-proxy", rule: "A proxy's client-certificate header is believed from that proxy alone" },
+  {
+    id: "1.8-renewal",
+    rule: "SignCertificate is accepted at once, issued once per CSR, delivered by CertificateSigned; old and new are accepted until expiry",
+  },
+  { id: "1.8-csr", rule: "A CSR with another CN, a weak key or a bad signature is not signed" },
+  { id: "1.8-ocsp", rule: "Addresses that stations name never lead to internal hosts" },
+  { id: "1.8-events", rule: "Security events are kept append-only and told" },
+  {
+    id: "C1",
+    rule: "Handshakes with no, unknown, several, empty and repeated subprotocols: as H2 to H4 say, at most one is echoed",
+  },
+  {
+    id: "C2",
+    rule: "Odd identities in the URL, encoded once, twice or not: as H7 and H8 say, and none becomes a path or another Redis key",
+  },
+  {
+    id: "C3",
+    rule: "Basic credentials: binary keys with colons and NUL work; a wrong user, no or broken base64 is 401, a header too large 431",
+  },
+  {
+    id: "C4",
+    rule: "What is no frame, or has no usable message id: told per version, the connection lives on, and too much of it ends with 1008",
+  },
+  { id: "C5", rule: "Message type 7: ignored in 1.6 and 2.1, MessageTypeNotSupported in 2.0.1" },
+  { id: "C6", rule: "Thousands of answers that nobody asked for: dropped, unanswered, and nothing grows" },
+  {
+    id: "C7",
+    rule: "An unknown action, and a known one in other case: NotImplemented; one that is known and not served: NotSupported",
+  },
+  {
+    id: "C8",
+    rule: "Each schema error in each version: the right code in the version's spelling, held by golden files for every action",
+  },
+  {
+    id: "C9",
+    rule: "CALLs before the boot, in Pending and in Rejected: SecurityError; after a reconnect without boot: served",
+  },
+  { id: "C10", rule: "CALLs that cross: both are answered" },
+  { id: "C11", rule: "A station that pipelines is answered in order, and let go with 1008 past the bound" },
+  { id: "C12", rule: "An answer that comes after its timeout never becomes that of the next command" },
+  {
+    id: "C13",
+    rule: "One StartTransaction sent with the same id, a new id and from another node: one transaction, one answer, status included",
+  },
+  {
+    id: "C14",
+    rule: "StopTransaction twice, with other content, of unknown and of another station's transactions: answered, the first kept, nothing else touched",
+  },
+  {
+    id: "C15",
+    rule: "TransactionEvents out of order, doubled, with gaps, late and offline: filed once, known when complete; a gap is asked about",
+  },
+  { id: "C16", rule: "Frames at the limit, over it, and in endless fragments: taken or closed, memory bounded" },
+  { id: "C17", rule: "A deflate bomb is closed at the bound of its inflated size" },
+  {
+    id: "C18",
+    rule: "Deep, wide, long and doubled JSON and numbers beyond all numbers: refused quickly, nobody else waits",
+  },
+  { id: "C19", rule: "Names of prototypes as actions, keys and values pollute nothing" },
+  { id: "C20", rule: "Broken UTF-8 closes; NUL, lone surrogates and byte order marks are stored safely" },
+  { id: "C21", rule: "Binary frames are closed with 1003" },
+  {
+    id: "C22",
+    rule: "Times without zone, with offsets and nanoseconds, of 1970 and 2099 and of a leap day are read or flagged, never lost",
+  },
+  { id: "C23", rule: "Numbers past 2^53, negative, with a comma or an exponent are kept as written beside the number" },
+  { id: "C24", rule: "A storm of SENDs is never answered, is shed past a rate, and disturbs nobody" },
+  { id: "C25", rule: "A grammar fuzzer in all versions: no crash, no CALL without answer, flat memory" },
+  { id: "D1", rule: "Credential stuffing is slowed and told, and the station whose name is abused still gets in" },
+  { id: "D2", rule: "Neither a known identity nor a nearly right password can be told by the time of the refusal" },
+  {
+    id: "D3",
+    rule: "Profile 3: without certificate, expired, of another CA, with another CN, revoked, or with a serial number other than the boot's: refused or closed",
+  },
+  { id: "D4", rule: "Forged proxy headers from outside are ignored" },
+  {
+    id: "D5",
+    rule: "Old TLS versions, weak suites and renegotiation are refused, the four suites of the specification offered",
+  },
+  { id: "D6", rule: "Handshakes that never end are cut off, others unaffected" },
+  {
+    id: "D7",
+    rule: "A password rotation never locks a station out, whatever happens on the way; the old password ends with the first login by the new",
+  },
+  { id: "D8", rule: "A station of one organisation that uses the ids of another's changes nothing there" },
+  { id: "D9", rule: "A CSR with another CN or a weak key is rejected; the same CSR a hundred times is issued once" },
+  { id: "D10", rule: "Addresses from stations never make us call the inside" },
+  {
+    id: "D11",
+    rule: "Line ends, escapes, lookups, markup and formulas in what stations say stay text in logs, CSV, PDF and mail",
+  },
+  { id: "D12", rule: "One station cannot flood logs or metrics, and none is a metric's label" },
+];
