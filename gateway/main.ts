@@ -77,8 +77,8 @@ const lease = new NodeLease({ redis, nodeId, laneId: () => lane.laneId, startedA
 
 // A station that is misconfigured tries every few seconds for ever: ten attempts, then one in ten seconds.
 const failedLogins = new AttemptLimit({ burst: 10, perSecond: 0.1, maxKeys: 100_000, nowMs });
-// Lookups reach Postgres: enough for an installer's van behind one address, too little for guessing names.
-const lookupsPerAddress = new AttemptLimit({ burst: 100, perSecond: 5, maxKeys: 100_000, nowMs });
+// Each may cost a lookup, which reaches Postgres: enough for an installer's van behind one address, too little for guessing names.
+const guesses = new AttemptLimit({ burst: 100, perSecond: 5, maxKeys: 100_000, nowMs });
 const lookups = new AttemptLimit({ burst: 500, perSecond: 100, maxKeys: 1, nowMs });
 // Redis is told of an attempt in ten seconds per address and station; what is the same within a batch counts once.
 const attempts = createAttemptLog({
@@ -96,10 +96,10 @@ const attempts = createAttemptLog({
   nowMs: Date.now,
   log,
 });
-const findStation = createStationDirectory({
+const directory = createStationDirectory({
   redis,
   lookup: (identity) => decisions.lookup(identity),
-  mayLookUp: (address) => lookupsPerAddress.take(address) && lookups.take("all"),
+  mayLookUp: () => lookups.take("all"),
   log,
 });
 
@@ -148,7 +148,7 @@ const commands = createCommandListener({
 });
 
 const storageReady = () => redis.status === "ready" && lane.healthy;
-const admission = { ...config, findStation, failedLogins, now: () => new Date() };
+const admission = { ...config, directory, failedLogins, guesses, now: () => new Date() };
 const life = createConnectionLife({
   nodeId,
   maxFrameBytes: config.maxFrameBytes,

@@ -1,3 +1,4 @@
+import { isCsmsAction } from "@dynamo-csms/ocpp-schemas/actions";
 import { CALL_ERROR_CODE, type CallRefusal } from "@dynamo-csms/proto/call-error";
 import { encodeCallError, encodeCallResult } from "@dynamo-csms/proto/ocpp-frame";
 import { FLAG_FLAGGED, type GivenAnswer } from "@dynamo-csms/proto/stream-entry";
@@ -55,7 +56,8 @@ function judgeCall(
   const known = classOf(session.version, action, false);
   if (known === undefined)
     return refuse(
-      "unknown-action",
+      // Known to us, and nothing that we do: what only the CSMS sends (2.0.1 Part 4 §4.3, "NotSupported").
+      isCsmsAction(session.version, action) ? "unsupported-action" : "unknown-action",
       `${action.slice(0, 50)}: no action that a station sends in OCPP ${session.version}`,
     );
   if (!mayCall(session.record.registration, action, (asked) => deps.askedFor(session, asked)))
@@ -88,7 +90,7 @@ function judgeCall(
         ? { kind: "decide", flags }
         : { kind: "edge", payload: "{}", flags };
     case "send":
-      return refuse("unknown-action", `${action} is a SEND`);
+      return refuse("unsupported-action", `${action} is a SEND`);
   }
 }
 

@@ -15,6 +15,7 @@ function scene(
     /** A text stands for itself. */
     cache?: Record<string, object | string>;
     authorizeOffline?: "deny" | "accept";
+    random?: number;
   } = {},
 ) {
   const record = {
@@ -43,7 +44,7 @@ function scene(
     decisionHoldMs: 15_000,
     onOutcome: () => undefined,
     nowMs: () => Date.UTC(2026, 0, 1),
-    random: () => 0.5,
+    random: () => options.random ?? 0.5,
     monotonicMs: () => atMs,
     sleep: async (ms) => void (atMs += ms),
   };
@@ -87,13 +88,21 @@ describe("the control plane is away", () => {
     );
   });
 
-  test.each(["unknown", "pending"] as const)(
-    "[1.4-interval] a station whose registration is %s waits for 60 to 120 s",
-    async (registration) => {
-      const { decide } = scene({ registration });
-      expect(await decide("BootNotification", {})).toEqual(
-        answered({ status: "Pending", currentTime: "2026-01-01T00:00:00.000Z", interval: 90 }),
-      );
+  test.each([
+    ["unknown", "Pending"],
+    ["pending", "Pending"],
+    ["rejected", "Rejected"],
+  ] as const)(
+    "[1.4-interval] a station whose registration is %s waits for 60 to 120 s, each for another time",
+    async (registration, status) => {
+      for (const [random, interval] of [
+        [0, 60],
+        [0.5, 90],
+        [0.999, 120],
+      ] as const)
+        expect(await scene({ registration, random }).decide("BootNotification", {})).toEqual(
+          answered({ status, currentTime: "2026-01-01T00:00:00.000Z", interval }),
+        );
     },
   );
 

@@ -35,7 +35,16 @@ export type LivenessProbe = ReturnType<typeof createLivenessProbe>;
  */
 export function createLivenessProbe({ nodeId, publisher, sessions, contested, log }: Deps) {
   const waiting = new Map<string, (alive: boolean) => void>();
+  /** Questions under way, by connection: a newcomer that tries ten times a second is no reason for ten pings a second. */
+  const underWay = new Map<string, Promise<boolean>>();
   let probes = 0;
+
+  function once({ identity, epoch }: { identity: StationIdentity; epoch: number }, ask: () => Promise<boolean>) {
+    const connection = `${epoch} ${identity}`;
+    const asked = underWay.get(connection) ?? ask().finally(() => underWay.delete(connection));
+    underWay.set(connection, asked);
+    return asked;
+  }
 
   async function askHere({ identity, epoch, techInfo }: Omit<ProbeQuestion, "node">): Promise<boolean> {
     const session = sessions.get(identity);
@@ -64,11 +73,11 @@ export function createLivenessProbe({ nodeId, publisher, sessions, contested, lo
   return {
     /** True when the station answers on the connection that holds it. Rejects when Redis cannot be asked. */
     answers: (question: ProbeQuestion): Promise<boolean> =>
-      question.node === nodeId ? askHere(question) : askElsewhere(question),
+      once(question, () => (question.node === nodeId ? askHere(question) : askElsewhere(question))),
 
     /** Another node asks after a connection of this one. Never rejects. */
     async onProbe(message: ProbeMessage): Promise<void> {
-      const alive = await askHere(message);
+      const alive = await once(message, () => askHere(message));
       const answer = encodeNodeMessage({ v: 1, kind: "probed", probeId: message.probeId, alive });
       await publisher.spublish(nodeCommands(message.askerNodeId), answer).catch((error: Error) => {
         log.warn({ station: message.identity, error: error.message }, "probe not answered");

@@ -10,8 +10,18 @@ const PEPPER = Buffer.alloc(32, 7);
 function scene({
   record = {},
   answer,
+  lookup = { kind: "unknown" },
   failures = 3,
-}: { record?: Partial<StationRecord>; answer?: DirectoryAnswer; failures?: number } = {}) {
+  guesses = 1_000,
+}: {
+  record?: Partial<StationRecord>;
+  /** To all. */
+  answer?: DirectoryAnswer;
+  /** To whoever may look up what is not on record. */
+  lookup?: DirectoryAnswer;
+  failures?: number;
+  guesses?: number;
+} = {}) {
   const known: StationRecord = {
     v: 1,
     rev: 1,
@@ -28,7 +38,9 @@ function scene({
     retired: false,
     ...record,
   };
+  const findUnrecorded = (mayLookUp: boolean): DirectoryAnswer => (mayLookUp ? lookup : { kind: "limited" });
   const failedAttempts: string[] = [];
+  let guessesLeft = guesses;
   const attempt = (claim: Partial<UpgradeClaim> & { password?: string; user?: string } = {}) => {
     const { password = "right", user = "CS001", ...rest } = claim;
     const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
@@ -44,8 +56,12 @@ function scene({
       {
         ocppPaths: ["/ocpp"],
         peppers: new Map([["p1", PEPPER]]),
-        findStation: (identity) =>
-          Promise.resolve(answer ?? (identity === "cs001" ? { kind: "found", record: known } : { kind: "unknown" })),
+        directory: {
+          find: async (identity, mayLookUp) =>
+            answer ?? (identity === "cs001" ? { kind: "found", record: known } : findUnrecorded(mayLookUp)),
+          findUnrecorded: async (_, mayLookUp) => findUnrecorded(mayLookUp),
+        },
+        guesses: { take: () => guessesLeft > 0 && guessesLeft-- > 0, giveBack: () => void (guessesLeft += 1) },
         failedLogins: {
           exhausted: (key) => failedAttempts.filter((failed) => failed === key).length >= failures,
           take: (key) => failedAttempts.push(key) > 0,
@@ -143,6 +159,59 @@ describe("a stranger", () => {
     expect(await reason({ password: "wrong" })).toBe("too-many-attempts");
     expect(await reason({ remoteAddress: "192.0.2.2" })).toBe("admitted");
   });
+
+  test("[H12] [D1] cannot tell stations that exist by whose turn it is to be stopped", async () => {
+    const guess = async (order: readonly string[]) => {
+      const { attempt } = scene({ guesses: 3, failures: 100 });
+      const answers: string[] = [];
+      for (const user of order) {
+        const refused = await attempt({ path: `/ocpp/${user}`, user, password: "wrong" });
+        answers.push(refused.ok ? "admitted" : refused.error.reason);
+      }
+      return answers;
+    };
+    const stopped = [...Array<string>(3).fill("bad-credentials"), "too-many-attempts", "too-many-attempts"];
+    expect(await guess(["CS001", "CS001", "CS001", "CS001", "CS001"])).toEqual(stopped);
+    expect(await guess(["CS901", "CS902", "CS903", "CS904", "CS905"])).toEqual(stopped);
+    expect(await guess(["CS001", "CS902", "CS001", "CS001", "CS905"])).toEqual(stopped);
+    // Who has the password is no guesser, and uses nothing up.
+    const { reason } = scene({ guesses: 1 });
+    expect([await reason(), await reason(), await reason({ password: "wrong" }), await reason()]).toEqual([
+      "admitted",
+      "admitted",
+      "bad-credentials",
+      "admitted",
+    ]);
+  });
+
+  test.each([
+    [{ kind: "away", what: "control-plane" }, "control-plane-away"],
+    [{ kind: "away", what: "storage" }, "storage-away"],
+    [{ kind: "limited" }, "too-many-attempts"],
+  ] as const)(
+    "[H12] cannot tell stations that exist while a lookup is answered %j: whoever fails gets the same, as often as it tries",
+    async (lookup, reason) => {
+      const guess = async (user: string, listener: 1 | 3) => {
+        const { attempt } = scene({ lookup, failures: 4, record: { securityProfile: listener } });
+        const answers: unknown[] = [];
+        for (let n = 0; n < 6; n++) {
+          const refused = await attempt({ path: `/ocpp/${user}`, user, password: "wrong", listener });
+          answers.push(refused.ok ? "admitted" : [refused.error.reason, refusalAnswer(refused.error)]);
+        }
+        return answers;
+      };
+      for (const listener of [1, 3] as const) {
+        const known = await guess("CS001", listener);
+        expect(known[0]).toEqual([reason, refusalAnswer({ reason })]);
+        expect(known).toEqual(await guess("CS901", listener));
+      }
+      // The right password lets in all the same, and the operator is told what was wrong.
+      const { reason: reasonOf, told } = scene({ lookup });
+      expect(await reasonOf()).toBe("admitted");
+      const outcome = reason === "storage-away" ? "service_unavailable" : "bad_credentials";
+      expect(await told({ password: "wrong" })).toMatchObject({ outcome });
+    },
+  );
 
   test("cannot use a verifier whose pepper is gone, even with its empty stand-in", async () => {
     const digest = digestPassword(Buffer.from("right"), Buffer.alloc(32)).toString("base64");

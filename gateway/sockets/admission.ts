@@ -8,7 +8,7 @@ import { authenticate, type Authentic } from "./authenticate.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
-import type { DirectoryAnswer } from "./station-directory.ts";
+import type { StationDirectory } from "./station-directory.ts";
 import { parseStationUrl, type StationUrl } from "./station-url.ts";
 import { chooseSubprotocol, offeredSubprotocols, type ChosenSubprotocol } from "./subprotocol.ts";
 
@@ -49,7 +49,9 @@ export interface Admitted {
 export interface AdmissionDeps {
   ocppPaths: readonly string[];
   peppers: Peppers;
-  findStation(identity: ParsedIdentity["identity"], address: string): Promise<DirectoryAnswer>;
+  directory: StationDirectory;
+  /** Per address: guesses of any kind, each of which may have cost a lookup. */
+  guesses: { take(address: string): boolean; giveBack(address: string): void };
   failedLogins: { exhausted(key: string): boolean; take(key: string): boolean };
   now(): Date;
 }
@@ -74,19 +76,28 @@ export async function admit(claim: UpgradeClaim, deps: AdmissionDeps): Promise<R
   const limited = { reason: "too-many-attempts", attempt: { outcome: "too_many_attempts" } } as const;
   if (deps.failedLogins.exhausted(attempt)) return refuse(limited);
 
-  const answer = await deps.findStation(identity, claim.remoteAddress);
-  if (answer.kind === "limited") return refuse(limited);
-  if (answer.kind === "away")
-    return refuse({
-      reason: answer.what === "storage" ? "storage-away" : "control-plane-away",
-      attempt: { outcome: "service_unavailable" },
-    });
+  // Taken before it is known whether this is one, and from known stations as from unknown ones: else the answer "too many"
+  // would tell which identities exist.
+  const mayGuess = deps.guesses.take(claim.remoteAddress);
+  const answer = await deps.directory.find(identity, mayGuess);
   const record = answer.kind === "found" ? answer.record : undefined;
   const authentic = authenticate(claim, url.value, record, deps);
   if (!authentic.ok) {
+    // Refused like a station that nobody knows, for which somebody would have to be asked: while that cannot be done, neither
+    // the answer nor its time tells which identities exist. The operator is told what was wrong.
+    const judged = answer.kind === "found" ? await deps.directory.findUnrecorded(identity, mayGuess) : answer;
+    if (judged.kind === "away" && judged.what === "storage") {
+      if (mayGuess) deps.guesses.giveBack(claim.remoteAddress);
+      return refuse({ reason: "storage-away", attempt: { outcome: "service_unavailable" } });
+    }
     deps.failedLogins.take(attempt);
-    return refuse(authentic.error);
+    const known = answer.kind === "found" ? authentic.error.attempt : undefined;
+    if (judged.kind === "away")
+      return refuse({ reason: "control-plane-away", attempt: known ?? { outcome: "service_unavailable" } });
+    if (judged.kind === "limited") return refuse({ ...limited, attempt: known ?? limited.attempt });
+    return refuse(mayGuess ? authentic.error : { ...authentic.error, reason: limited.reason });
   }
+  if (mayGuess) deps.guesses.giveBack(claim.remoteAddress);
   const decided = decide(claim, url.value, authentic.value);
   return decided.ok ? decided : refuse(decided.error);
 }

@@ -16,6 +16,14 @@ test("the reserve is used up and comes back with time, never beyond itself", () 
   expect([limit.take("a"), limit.take("a"), limit.take("a")]).toEqual([true, true, false]);
 });
 
+test("what is given back can be taken again, never more than the reserve", () => {
+  const { limit } = scene();
+  limit.giveBack("a");
+  expect([limit.take("a"), limit.take("a"), limit.take("a")]).toEqual([true, true, false]);
+  limit.giveBack("a");
+  expect([limit.take("a"), limit.take("a")]).toEqual([true, false]);
+});
+
 test("each key has its own", () => {
   const { limit } = scene();
   limit.take("a");

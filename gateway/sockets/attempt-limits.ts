@@ -44,6 +44,12 @@ export class AttemptLimit {
     return true;
   }
 
+  /** Undoes one `take`: it was for nothing that is to be limited. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#limits.burst, bucket.tokens + 1);
+  }
+
   #current(key: string): Bucket {
     const { burst, perSecond, nowMs } = this.#limits;
     const atMs = nowMs();

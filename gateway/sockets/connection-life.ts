@@ -17,6 +17,7 @@ import { closeLabels, type CloseCode } from "./close-codes.ts";
 import type { Refusal } from "./refusals.ts";
 import { Session, type Handshake, type StationSocket } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import { StationSlots } from "./station-slots.ts";
 
 /** A station that passed admission and owns its identity: what the upgrade needs, and later the session. */
 export interface Entrant extends Admitted {
@@ -57,11 +58,15 @@ export interface ConnectionLifeDeps {
   log: Logger;
 }
 
+/** One that waits for a dead holder to be found out, and the next; more of one station would use up what all share. */
+const TAKEOVERS_AT_ONCE = 2;
+
 /** The life of a connection as four moments: enter (before the upgrade), abandon (instead of it), open, end. */
 export function createConnectionLife(deps: ConnectionLifeDeps) {
   const { sessions, metrics, log, nodeId } = deps;
   const openedAtMs = new WeakMap<Session, number>();
   const contestedAtMs = new WeakMap<Session, number>();
+  const taking = new StationSlots(TAKEOVERS_AT_ONCE);
 
   function tellContested(session: Session, techInfo: string): void {
     session.log.warn({ techInfo }, "station contested");
@@ -85,6 +90,11 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
         if (!stillWanted()) return refuse({ reason: "hung-up" });
         const { identity, record } = admitted.value;
         const { path, subprotocols, listener, remoteAddress } = claim;
+        // Counted behind the credentials: strangers cannot take a station's turn.
+        if (!taking.enter(identity)) {
+          const detail = "earlier handshakes of it wait to see whether the connection that holds it still answers";
+          return refuse({ reason: "handshakes-under-way", attempt: { outcome: "flapping", identity, detail } });
+        }
         const attempt = deps.newAttempt();
         let taken: TakenStation;
         try {
@@ -93,6 +103,8 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
           log.warn({ station: identity, error: (error as Error).message }, "ownership could not be taken");
           void deps.aftermath.uncertain(identity, attempt);
           break;
+        } finally {
+          taking.leave(identity);
         }
         if (taken.kind === "contested") {
           const detail = `${taken.by.takeovers} takeovers in 10 minutes, and the connection that holds the station answers`;

@@ -16,6 +16,7 @@ export type RefusalReason =
   | "retired"
   | "too-many-attempts"
   | "too-many-handshakes"
+  | "handshakes-under-way"
   | "contested"
   | "storage-away"
   | "control-plane-away"
@@ -102,6 +103,11 @@ const REFUSALS: Record<RefusalReason, RefusalText> = {
     status: "503 Service Unavailable",
     text: "Too many charge points are connecting at this moment. Try again.",
     retryAfterSeconds: 5,
+  },
+  "handshakes-under-way": {
+    status: "429 Too Many Requests",
+    text: "Earlier handshakes of this charge point are not through yet. Wait for their answer, or try again later.",
+    retryAfterSeconds: 20,
   },
   contested: {
     status: "429 Too Many Requests",

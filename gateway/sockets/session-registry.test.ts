@@ -70,11 +70,18 @@ test("a takeover that overtakes the opening here still wins, for a while", () =>
   expect(registry.add(session(5))).toBe(true);
 });
 
-test("a revocation closes with 1008 and does not fence what comes later", () => {
+test("a revocation closes with 1008, and does not fence what comes later", () => {
   const { registry, session, closed } = scene();
   registry.add(session(5));
-  expect(registry.revoke(CS001, Number.MAX_SAFE_INTEGER)).toBe(true);
+  expect(registry.revoke(CS001, 6)).toBe(true);
   expect(closed).toEqual(["5:1008"]);
   registry.remove(registry.get(CS001) as Session);
+  expect(registry.add(session(6))).toBe(true);
+});
+
+test("[D3] a revocation that overtakes the opening here still ends it: it was let in by what was revoked", () => {
+  const { registry, session } = scene();
+  expect(registry.revoke(CS001, 6)).toBe(false);
+  expect(registry.add(session(5))).toBe(false);
   expect(registry.add(session(6))).toBe(true);
 });

@@ -57,8 +57,12 @@ export class SessionRegistry {
     return this.#closeBelow(identity, belowEpoch, (session) => session.close(1000, "superseded by a newer connection"));
   }
 
-  /** Access was withdrawn: closes the session here if its epoch is lower. True: one was closed. */
+  /**
+   * Access was withdrawn: closes the session here if its epoch is lower, and refuses lower ones that are on their way, for
+   * they were let in before it was. True: one was closed.
+   */
   revoke(identity: StationIdentity, belowEpoch: number): boolean {
+    this.#fence(identity, belowEpoch);
     return this.#closeBelow(identity, belowEpoch, (session) => session.close(1008, "access revoked"));
   }
 

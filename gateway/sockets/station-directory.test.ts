@@ -22,14 +22,14 @@ const RECORD: StationRecord = {
 
 type Lookup = Awaited<ReturnType<DirectoryDeps["lookup"]>>;
 
-function scene(lookup: Lookup, { mayLookUp = true } = {}) {
+function scene(lookup: Lookup, { mayLookUp = true, budget = true } = {}) {
   const held = new Map<string, string>();
   const redis = { away: false };
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));
   const lookups: string[] = [];
   const answer = <T>(value: T): Promise<T> => (redis.away ? Promise.reject(new Error("away")) : Promise.resolve(value));
-  const find = createStationDirectory({
+  const directory = createStationDirectory({
     redis: {
       hget: (key) => answer(held.get(key) ?? null),
       get: (key) => answer(held.get(key) ?? null),
@@ -40,10 +40,17 @@ function scene(lookup: Lookup, { mayLookUp = true } = {}) {
       await gate;
       return lookup;
     },
-    mayLookUp: () => mayLookUp,
+    mayLookUp: () => budget,
     log: pino({ enabled: false }),
   });
-  return { find: () => find(CS001, "192.0.2.1"), held, redis, lookups, release };
+  return {
+    find: () => directory.find(CS001, mayLookUp),
+    findUnrecorded: () => directory.findUnrecorded(CS001, mayLookUp),
+    held,
+    redis,
+    lookups,
+    release,
+  };
 }
 
 test("a registered station is found in Redis, without the control plane, even while it counts as unknown", async () => {
@@ -89,8 +96,40 @@ test("without Redis nobody is called unknown", async () => {
   expect(await find()).toEqual({ kind: "away", what: "storage" });
 });
 
-test("too many lookups are refused without asking", async () => {
-  const { find, lookups } = scene({ kind: "unknown" }, { mayLookUp: false });
-  expect(await find()).toEqual({ kind: "limited" });
-  expect(lookups).toEqual([]);
+test.each([{ mayLookUp: false }, { budget: false }])(
+  "too many lookups are refused without asking (%j)",
+  async (limits) => {
+    const { find, lookups } = scene({ kind: "unknown" }, limits);
+    expect(await find()).toEqual({ kind: "limited" });
+    expect(lookups).toEqual([]);
+  },
+);
+
+test("[H12] asked as if there were no record, a known station costs and gets what an unknown one does", async () => {
+  const ask = async (known: boolean, options?: { mayLookUp?: boolean; budget?: boolean }) => {
+    const { find, findUnrecorded, held, lookups, redis, release } = scene(
+      known ? { kind: "found", record: RECORD } : { kind: "unknown" },
+      options,
+    );
+    if (known) held.set(stationRecord(CS001), encodeStationRecord(RECORD));
+    release();
+    const stranger = known ? findUnrecorded : find;
+    const kinds = [(await stranger()).kind, (await stranger()).kind];
+    redis.away = true;
+    return { kinds: [...kinds, (await stranger()).kind], lookups: lookups.length, ms: held.get("ms") };
+  };
+  expect(await ask(false)).toEqual({ kinds: ["unknown", "unknown", "away"], lookups: 1, ms: "5000" });
+  expect(await ask(true)).toEqual({ kinds: ["found", "unknown", "away"], lookups: 1, ms: "5000" });
+  for (const options of [{ mayLookUp: false }, { budget: false }]) {
+    expect(await ask(false, options)).toEqual({ kinds: ["limited", "limited", "away"], lookups: 0 });
+    expect(await ask(true, options)).toEqual(await ask(false, options));
+  }
+});
+
+test("what was remembered of a known station never makes it an unknown one, should Redis lose its record", async () => {
+  const { find, findUnrecorded, lookups, release } = scene({ kind: "found", record: RECORD });
+  release();
+  await findUnrecorded();
+  expect(await find()).toEqual({ kind: "found", record: RECORD });
+  expect(lookups).toEqual([CS001, CS001]);
 });

@@ -20,42 +20,70 @@ export interface DirectoryDeps {
   lookup(
     identity: StationIdentity,
   ): Promise<{ kind: "found"; record: StationRecord } | { kind: "unknown" } | { kind: "unavailable"; reason: string }>;
-  /** Takes from the budget of lookups for this address. False: it is used up. */
-  mayLookUp(address: string): boolean;
+  /** Takes from the budget of lookups. False: it is used up. */
+  mayLookUp(): boolean;
   log: Logger;
 }
 
-/** How long "no such station" is believed. Registering one clears it at once. */
-const UNKNOWN_MS = 5_000;
+export interface StationDirectory {
+  /**
+   * Finds a station's record: Redis, else, where whoever asks may have it looked up, the control plane, asked once for all
+   * who wait for the same identity. Never rejects.
+   */
+  find(identity: StationIdentity, mayLookUp: boolean): Promise<DirectoryAnswer>;
+  /**
+   * What `find` would say, and would take the time for, had Redis no record of this station: to answer whoever fails to be a
+   * known one like whoever claims to be an unknown one. Anything but "away" and "limited" stands for "unknown". Never rejects.
+   */
+  findUnrecorded(identity: StationIdentity, mayLookUp: boolean): Promise<DirectoryAnswer>;
+}
 
-/** Finds a station's record: Redis, else the control plane, asked once for all who wait for the same identity. Never rejects. */
-export function createStationDirectory(
-  deps: DirectoryDeps,
-): (identity: StationIdentity, address: string) => Promise<DirectoryAnswer> {
+/** How long the answer of a lookup is believed. Registering a station clears it at once. */
+const LOOKED_UP_MS = 5_000;
+/** What is remembered of a lookup. The second counts for `findUnrecorded` alone: only a record lets a station in. */
+const UNKNOWN = "1";
+const FOUND = "found";
+
+/** The directory of one process. */
+export function createStationDirectory(deps: DirectoryDeps): StationDirectory {
   const lookups = new Map<StationIdentity, Promise<DirectoryAnswer>>();
 
-  return async (identity, address) => {
-    let record: string | null;
-    let unknown: string | null;
+  /** Undefined: Redis is away. */
+  async function readRedis<T>(read: () => Promise<T>): Promise<T | undefined> {
     try {
-      // One round trip for both; a record wins over a late "unknown".
-      [record, unknown] = await Promise.all([
-        deps.redis.hget(stationRecord(identity), "record"),
-        deps.redis.get(unknownStation(identity)),
-      ]);
+      return await read();
     } catch (error) {
       deps.log.warn({ error: (error as Error).message }, "station record could not be read");
-      return { kind: "away", what: "storage" };
+      return undefined;
     }
-    if (record !== null) return readRecord(identity, record, deps);
-    if (unknown !== null) return { kind: "unknown" };
+  }
 
+  async function lookUp(identity: StationIdentity, mayLookUp: boolean): Promise<DirectoryAnswer> {
     const underWay = lookups.get(identity);
     if (underWay !== undefined) return underWay;
-    if (!deps.mayLookUp(address)) return { kind: "limited" };
+    if (!mayLookUp || !deps.mayLookUp()) return { kind: "limited" };
     const lookup = askControlPlane(identity, deps).finally(() => lookups.delete(identity));
     lookups.set(identity, lookup);
     return lookup;
+  }
+
+  return {
+    async find(identity, mayLookUp) {
+      // One round trip for both; a record wins over a late "unknown".
+      const read = await readRedis(() =>
+        Promise.all([deps.redis.hget(stationRecord(identity), "record"), deps.redis.get(unknownStation(identity))]),
+      );
+      if (read === undefined) return { kind: "away", what: "storage" };
+      const [record, lookedUp] = read;
+      if (record !== null) return readRecord(identity, record, deps);
+      return lookedUp === UNKNOWN ? { kind: "unknown" } : lookUp(identity, mayLookUp);
+    },
+
+    async findUnrecorded(identity, mayLookUp) {
+      const lookedUp = await readRedis(() => deps.redis.get(unknownStation(identity)));
+      if (lookedUp === undefined) return { kind: "away", what: "storage" };
+      return lookedUp === null ? lookUp(identity, mayLookUp) : { kind: "unknown" };
+    },
   };
 }
 
@@ -75,11 +103,9 @@ async function askControlPlane(identity: StationIdentity, deps: DirectoryDeps): 
     deps.log.warn({ station: identity, reason: answer.reason }, "station could not be looked up");
     return { kind: "away", what: "control-plane" };
   }
-  if (answer.kind === "unknown") {
-    // Not remembered: the next attempt asks again, no harm done.
-    await deps.redis
-      .set(unknownStation(identity), "1", "PX", UNKNOWN_MS)
-      .catch((error: Error) => deps.log.warn({ error: error.message }, "unknown station could not be remembered"));
-  }
+  // Not remembered: the next attempt asks again, no harm done.
+  await deps.redis
+    .set(unknownStation(identity), answer.kind === "unknown" ? UNKNOWN : FOUND, "PX", LOOKED_UP_MS)
+    .catch((error: Error) => deps.log.warn({ error: error.message }, "a lookup could not be remembered"));
   return answer;
 }

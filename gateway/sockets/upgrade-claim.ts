@@ -20,22 +20,27 @@ export function readClaim(
   listener: ListenerProfile,
   settings: ClaimSettings,
 ): UpgradeClaim {
+  // A repeated header is one list; getHeader would give the first alone, which may be the station's own words in front of
+  // the line that a proxy added (HAProxy's forwardfor).
+  const offered: string[] = [];
+  const certificates: string[] = [];
+  const forwardedFor: string[] = [];
+  let forwardedProto = "";
+  req.forEach((name, value) => {
+    if (name === "sec-websocket-protocol") offered.push(value);
+    if (name === settings.clientCertificateHeader) certificates.push(value);
+    if (name === "x-forwarded-for") forwardedFor.push(value);
+    if (name === "x-forwarded-proto") forwardedProto = value;
+  });
   const peer = remotePeer(
     {
       socketAddress: textOf(res.getRemoteAddressAsText()),
       proxiedAddress: textOf(res.getProxiedRemoteAddressAsText()),
-      forwardedFor: req.getHeader("x-forwarded-for"),
-      forwardedProto: req.getHeader("x-forwarded-proto"),
+      forwardedFor: forwardedFor.join(","),
+      forwardedProto,
     },
     settings.trustedProxies,
   );
-  // A repeated header is one list; getHeader would give the first alone.
-  const offered: string[] = [];
-  const certificates: string[] = [];
-  req.forEach((name, value) => {
-    if (name === "sec-websocket-protocol") offered.push(value);
-    if (name === settings.clientCertificateHeader) certificates.push(value);
-  });
   const certificate =
     listener === 3
       ? certificateOfSocket(res)

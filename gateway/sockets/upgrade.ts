@@ -40,7 +40,12 @@ interface Deps {
 const MAX_HANDSHAKES = 10_000;
 /** Logins that fail are answered no earlier: unknown and known stations cost the same, and guessing is slow. */
 const FAILED_LOGIN_MS = 250;
-const FAILED_LOGINS: ReadonlySet<Refusal["reason"]> = new Set(["bad-credentials", "bad-client-certificate"]);
+const FAILED_LOGINS: ReadonlySet<Refusal["reason"]> = new Set([
+  "bad-credentials",
+  "bad-client-certificate",
+  "control-plane-away",
+  "too-many-attempts",
+]);
 
 /** The library's two callbacks for requests: those for an upgrade, and all others. */
 export function createUpgrade(deps: Deps) {

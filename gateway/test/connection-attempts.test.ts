@@ -132,6 +132,16 @@ describe("what became of an attempt", () => {
   });
 });
 
+test("[D4] of headers that stand there twice the proxy's own line counts, which comes behind the station's words", async () => {
+  const station = await world.register({ record: { securityProfile: 2 } });
+  const real = newAddress();
+  const claimed = { "x-forwarded-for": ["203.0.113.66", real], "x-forwarded-proto": ["https", "http"] };
+  const headers = { ...from(real, station), ...claimed };
+  expect((await handshake(gateway.url, `/ocpp/${station.spelling}`, headers)).status).toBe(403);
+  await until("the attempt is kept", async () => (await world.attempts(station)).length > 0);
+  expect(await world.attempts(station)).toMatchObject([{ outcome: "plain_ws", remoteAddress: real, listener: 1 }]);
+});
+
 describe("a flood", () => {
   test("[D1] [D12] of guesses from one address is one entry with a count, and leaves the station its list and its way in", async () => {
     const station = await world.register();

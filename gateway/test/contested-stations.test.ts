@@ -87,6 +87,28 @@ test("[1.7.4] a station whose socket is half-open is let in at once, three times
   connection.ws.terminate();
 });
 
+test("[1.7.4] no more than two handshakes of one station wait for its dead connection at the same time", async () => {
+  const station = await world.register();
+  for (let n = 0; n < 3; n++) await connectFrom(first, station, A);
+  const dead = await connectFrom(first, station, A);
+  goSilent(dead);
+  const newcomers = await Promise.allSettled(Array.from({ length: 5 }, () => connectFrom(second, station, A)));
+  const refused = newcomers.flatMap((newcomer) => (newcomer.status === "rejected" ? [String(newcomer.reason)] : []));
+  for (const reason of refused) expect(reason).toContain("429");
+  expect(refused.length).toBeLessThan(5);
+  const metrics = await (await fetch(`${second.internalUrl}/metrics`)).text();
+  expect(metrics).toContain('ocpp_handshake_rejected_total{reason="handshakes-under-way"} 3');
+  // Whoever waited gave its turn back.
+  const again = await connectFrom(second, station, A).catch((error: Error) => error);
+  if (again instanceof Error) expect(again.message).toContain("429");
+  else again.ws.terminate();
+  expect(await (await fetch(`${second.internalUrl}/metrics`)).text()).toContain(
+    'ocpp_handshake_rejected_total{reason="handshakes-under-way"} 3',
+  );
+  dead.ws.terminate();
+  for (const newcomer of newcomers) if (newcomer.status === "fulfilled") newcomer.value.ws.terminate();
+});
+
 test("[1.7.4] a station whose node was killed is let in, however often it was taken over before", async () => {
   const doomed = await world.gateway({ TRUSTED_PROXIES: "127.0.0.1" });
   const station = await world.register();

@@ -13,7 +13,6 @@ export interface StationTls {
   ca: string;
   cert?: string;
   key?: string;
-  localAddress?: string;
 }
 
 interface ConnectOptions {
@@ -83,6 +82,7 @@ export function handshake(
   path: string,
   headers: Record<string, string | string[]>,
   tls?: StationTls,
+  localAddress?: string,
 ): Promise<HandshakeAnswer> {
   const { hostname, port } = new URL(url);
   const request = tls === undefined ? plainRequest : tlsRequest;
@@ -93,6 +93,7 @@ export function handshake(
       path,
       agent: false,
       ...tls,
+      ...(localAddress && { localAddress }),
       headers: {
         connection: "Upgrade",
         upgrade: "websocket",

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -21,6 +22,8 @@ export interface GatewayProcess {
   internalUrl: string;
   nodeId: string;
   log: LogLine[];
+  /** The most physical memory that it ever had. Linux alone tells. */
+  peakMemoryBytes(): number;
   signal(signal: NodeJS.Signals): void;
   /** Resolves to the exit code; null when a signal ended it. */
   ended: Promise<number | null>;
@@ -62,6 +65,11 @@ export async function startGatewayProcess(env: Record<string, string>): Promise<
     internalUrl: `http://127.0.0.1:${internalPort}`,
     nodeId: node,
     log,
+    peakMemoryBytes() {
+      const [, kiB] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
+      if (kiB === undefined) throw new Error("the kernel does not tell the peak of a process's memory");
+      return Number(kiB) * 1_024;
+    },
     signal: (signal) => void child.kill(signal),
     ended,
   };

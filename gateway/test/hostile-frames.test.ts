@@ -78,7 +78,7 @@ describe.each([
     expect(ids(frames)).toEqual([...answers, "beat-1"]);
   });
 
-  test("[C4] more than twenty broken frames in a minute close the connection with 1008, and nobody else's", async () => {
+  test("[C4] [1.5-close-codes] more than twenty broken frames in a minute close the connection with 1008, and nobody else's", async () => {
     const [bad, good] = [await connected(version), await connected(version)];
     for (let i = 0; i < 21; i++) bad.ws.send("}{");
     expect((await bad.closed).code).toBe(1008);
@@ -146,7 +146,7 @@ test("what needs a decision is closed with 1009 over 128 KiB; transaction data a
   expect((await call("b", "StopTransaction", stop))[0]).toBe(3);
 });
 
-test("[F3] [C11] a station that never waits is let go with 1008", async () => {
+test("[F3] [C11] [1.5-close-codes] a station that never waits is let go with 1008", async () => {
   const { ws, closed } = await connected("1.6");
   for (let n = 0; n < 100; n++) ws.send(`[2,"${n}","Authorize",{"idTag":"A"}]`);
   expect((await closed).code).toBe(1008);
@@ -267,11 +267,12 @@ test("[C23] [1.2-not-echoed] frames are stored as they came, blanks, numbers and
   expect(texts.join()).not.toContain("hunter2");
 });
 
-test("[1.3-not-implemented] [C7] an action that is known and has nobody who decides it is NotSupported; one of another case is NotImplemented", async () => {
+test("[1.3-not-implemented] [C7] an action that is known and has nobody who decides it, or that only the CSMS sends, is NotSupported; one of another case is NotImplemented", async () => {
   for (const version of ["1.6", "2.0.1", "2.1"] as const) {
     const { call } = await connected(version);
     expect((await call("a", "SignCertificate", { csr: "x" })).slice(0, 3)).toEqual([4, "a", "NotSupported"]);
     expect((await call("b", "signCertificate", { csr: "x" })).slice(0, 3)).toEqual([4, "b", "NotImplemented"]);
+    expect((await call("c", "Reset", {})).slice(0, 3)).toEqual([4, "c", "NotSupported"]);
   }
 });
 

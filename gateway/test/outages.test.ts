@@ -93,7 +93,7 @@ test("without its control plane a gateway answers what it can, holds a StartTran
   ]);
 }, 180_000);
 
-test("[1.6-never-error] a StartTransaction that nobody decides is never an error: the station is let go with 1013, and keeps it", async () => {
+test("[1.6-never-error] [1.5-close-codes] a StartTransaction that nobody decides is never an error: the station is let go with 1013, and keeps it", async () => {
   decisions.stop();
   const gateway = await world.gateway({ DECISIONS_URL: decisions.address, DECISION_HOLD: "2s" });
   const { ws, closed } = await connectStation(gateway.url, await world.register());
@@ -104,7 +104,7 @@ test("[1.6-never-error] a StartTransaction that nobody decides is never an error
   expect(frames).toEqual([]);
 });
 
-test("Redis away for longer than a frame may wait: 1013 and no answer; back again: served again", async () => {
+test("[1.5-close-codes] Redis away for longer than a frame may wait: 1013 and no answer; back again: served again", async () => {
   const gateway = await world.gateway({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
   const station = await world.register();
   const { ws, closed, call } = await connectStation(gateway.url, station);

@@ -289,12 +289,15 @@ describe("the TLS that is offered", () => {
     }
   });
 
-  test.each(["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"])("[1.8-tls] %s is", (cipher) => {
-    expect(offer("-tls1_2", "-cipher", cipher)).toMatch(new RegExp(`Cipher is ${cipher}`));
-  });
+  test.each(["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"])(
+    "[D5] [1.8-tls] with an ECDSA certificate %s is spoken",
+    (cipher) => {
+      expect(offer("-tls1_2", "-cipher", cipher)).toMatch(new RegExp(`Cipher is ${cipher}`));
+    },
+  );
 
   test.each(["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "AES128-GCM-SHA256", "AES256-GCM-SHA384"])(
-    "[1.8-tls] with an RSA certificate %s is",
+    "[D5] [1.8-tls] with an RSA certificate %s is spoken",
     (cipher) => {
       expect(offerTo(withRsa.tlsUrl, "-tls1_2", "-cipher", cipher)).toMatch(new RegExp(`Cipher is ${cipher}`));
     },

@@ -100,9 +100,13 @@ async function inProcess(): Promise<void> {
   const deps = {
     ocppPaths: ["/ocpp"],
     peppers: new Map([["p1", pepper]]),
-    findStation: async (identity: string) =>
-      identity === "cs001" ? ({ kind: "found", record } as const) : ({ kind: "unknown" } as const),
+    directory: {
+      find: async (identity: string) =>
+        identity === "cs001" ? ({ kind: "found", record } as const) : ({ kind: "unknown" } as const),
+      findUnrecorded: async () => ({ kind: "unknown" }) as const,
+    },
     failedLogins: { exhausted: () => false, take: () => true },
+    guesses: { take: () => true, giveBack: () => undefined },
     now: () => new Date(),
   };
   const each = async (kind: Kind): Promise<number> => {
