@@ -1,8 +1,6 @@
 import type { Sql } from "../database.ts";
-import { storableJson, storableText } from "../message-log/storable-text.ts";
+import { storableText } from "../message-log/storable-text.ts";
 import { byFactOrder, type FactOrder } from "../stations/fact-order.ts";
-import { isObject } from "../transactions/read-fields.ts";
-import { readProfile } from "./read-profile.ts";
 
 /** What a station says of limits and of the vehicle: the last word counts. */
 export interface ChargingReport extends FactOrder {
@@ -16,103 +14,52 @@ export interface ChargingReport extends FactOrder {
   receivedAt: Date;
 }
 
-/** One ReportChargingProfiles (2.x K09). */
-export interface ProfileReport extends FactOrder {
-  stationId: string;
-  requestId: number;
-  evseId: number;
-  limitSource: string;
-  profiles: unknown[];
-  /** Nothing of this request follows. */
-  last: boolean;
-  receivedAt: Date;
-}
+/** Part of a key; 20 characters is what the schema of 2.1 allows. */
+const MAX_SOURCE = 64;
 
 const byStation = (a: { stationId: string }, b: { stationId: string }) =>
   Number(BigInt(a.stationId) - BigInt(b.stationId));
 
-/** Files limits, needs and schedules, each written forwards only. */
+/** Files limits, needs and schedules, each written forwards only. In two statements, however many there are. */
 export async function recordChargingReports(sql: Sql, reports: readonly ChargingReport[]): Promise<void> {
-  for (const report of [...reports].sort((a, b) => byStation(a, b) || byFactOrder(a, b)))
-    await sql.query(
-      `insert into charging_reports (station_id, evse_id, kind, limit_source, payload, received_at, cleared_at, epoch, seq)
-       values ($1, $2, $3, $4, coalesce($5::jsonb, '{}'), $6, case when $5::text is null then $6::timestamptz end, $7, $8)
-       on conflict (station_id, kind, evse_id, limit_source) do update set
-         payload = coalesce($5::jsonb, charging_reports.payload), received_at = case when $5::text is null then charging_reports.received_at else excluded.received_at end,
-         cleared_at = excluded.cleared_at, epoch = excluded.epoch, seq = excluded.seq
-       where (charging_reports.epoch, charging_reports.seq) < (excluded.epoch, excluded.seq)`,
-      [
-        report.stationId,
-        report.evseId,
-        report.kind,
-        storableText(report.limitSource),
-        report.payload ?? null,
-        report.receivedAt,
-        report.epoch,
-        report.seq,
-      ],
-    );
-}
-
-/**
- * Files the profiles that a station reports, part by part. With the last part of a report on everything, what was not in it
- * is not there (any more).
- */
-export async function recordProfileReports(sql: Sql, reports: readonly ProfileReport[]): Promise<void> {
-  for (const report of [...reports].sort((a, b) => byStation(a, b) || byFactOrder(a, b))) {
-    for (const profile of report.profiles) await fileReported(sql, report, profile);
-    if (report.last && (await wasOnEverything(sql, report)))
-      await sql.query(
-        `update charging_profiles set cleared_at = $2, epoch = $4, seq = $5
-         where station_id = $1 and cleared_at is null and report_request_id is distinct from $3 and (epoch, seq) < ($4, $5)`,
-        [report.stationId, report.receivedAt, report.requestId, report.epoch, report.seq],
-      );
+  const told = new Map<string, ChargingReport>();
+  const cleared = new Map<string, ChargingReport>();
+  for (const report of [...reports].sort(byFactOrder)) {
+    const source = storableText(report.limitSource.slice(0, MAX_SOURCE));
+    const key = JSON.stringify([report.stationId, report.kind, report.evseId, source]);
+    // Only the last word that has something in it counts, and what took it away behind that.
+    cleared.delete(key);
+    (report.payload === undefined ? cleared : told).set(key, { ...report, limitSource: source });
   }
+  for (const words of [told, cleared]) await fileReports(sql, [...words.values()].sort(inKeyOrder));
 }
 
-async function fileReported(sql: Sql, report: ProfileReport, profile: unknown): Promise<void> {
-  const fields = readProfile(profile);
-  if (fields === undefined) return;
+const inKeyOrder = (a: ChargingReport, b: ChargingReport) =>
+  byStation(a, b) || compareTexts(a.kind, b.kind) || a.evseId - b.evseId || compareTexts(a.limitSource, b.limitSource);
+const compareTexts = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** @param reports one per key. */
+async function fileReports(sql: Sql, reports: readonly ChargingReport[]): Promise<void> {
+  if (reports.length === 0) return;
   await sql.query(
-    `insert into charging_profiles (station_id, profile_id, evse_id, purpose, stack_level, kind, transaction_id, limit_source, profile,
-       source, report_request_id, recorded_at, epoch, seq)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'report', $10, $11, $12, $13)
-     on conflict (station_id, profile_id) do update set
-       evse_id = excluded.evse_id, purpose = excluded.purpose, stack_level = excluded.stack_level, kind = excluded.kind,
-       transaction_id = excluded.transaction_id, limit_source = excluded.limit_source, profile = excluded.profile,
-       source = 'report', report_request_id = excluded.report_request_id, recorded_at = excluded.recorded_at,
-       cleared_at = null, epoch = excluded.epoch, seq = excluded.seq
-     where (charging_profiles.epoch, charging_profiles.seq) < (excluded.epoch, excluded.seq)`,
+    `insert into charging_reports (station_id, evse_id, kind, limit_source, payload, received_at, cleared_at, epoch, seq)
+     select station_id, evse_id, kind, limit_source, coalesce(payload::jsonb, '{}'), received_at, case when payload is null then received_at end, epoch, seq
+     from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[], $8::int[])
+       as r (station_id, evse_id, kind, limit_source, payload, received_at, epoch, seq)
+     on conflict (station_id, kind, evse_id, limit_source) do update set
+       payload = case when excluded.cleared_at is null then excluded.payload else charging_reports.payload end,
+       received_at = case when excluded.cleared_at is null then excluded.received_at else charging_reports.received_at end,
+       cleared_at = excluded.cleared_at, epoch = excluded.epoch, seq = excluded.seq
+     where (charging_reports.epoch, charging_reports.seq) < (excluded.epoch, excluded.seq)`,
     [
-      report.stationId,
-      fields.id,
-      report.evseId,
-      storableText(fields.purpose),
-      fields.stackLevel,
-      storableText(fields.kind),
-      fields.transactionId === undefined ? null : storableText(fields.transactionId),
-      storableText(report.limitSource),
-      storableJson(JSON.stringify(profile)),
-      report.requestId,
-      report.receivedAt,
-      report.epoch,
-      report.seq,
+      reports.map((report) => report.stationId),
+      reports.map((report) => report.evseId),
+      reports.map((report) => report.kind),
+      reports.map((report) => report.limitSource),
+      reports.map((report) => report.payload ?? null),
+      reports.map((report) => report.receivedAt.toISOString()),
+      reports.map((report) => report.epoch),
+      reports.map((report) => report.seq),
     ],
-  );
-}
-
-/** Whether it answers a GetChargingProfiles without any criterion. */
-async function wasOnEverything(sql: Sql, { stationId, requestId }: ProfileReport): Promise<boolean> {
-  const [row] = await sql.query<{ payload: Record<string, unknown> }>(
-    `select payload from commands where station_id = $1 and action = 'GetChargingProfiles' and payload->>'requestId' = $2
-     order by created_at desc limit 1`,
-    [stationId, String(requestId)],
-  );
-  const criterion = row?.payload["chargingProfile"];
-  return (
-    row !== undefined &&
-    row.payload["evseId"] === undefined &&
-    isObject(criterion) &&
-    Object.keys(criterion).length === 0
   );
 }

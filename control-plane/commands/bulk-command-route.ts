@@ -32,10 +32,11 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
     path: "/api/v1/cpo/commands/bulk",
     operationId: "sendBulkCommand",
     summary: "Send one command in operators' words to up to 200 charge points",
-    description: `It goes out ${AT_A_TIME} at a time. Each charge point has its own result; what is still under way after \`timeout_seconds\` is shown as it stands then. A charge point that is not found, or for which the parameters have no meaning, spoils nothing for the others.`,
+    description: `It goes out ${AT_A_TIME} at a time. Each charge point has its own result; what is still under way after \`timeout_seconds\` is shown as it stands then. A charge point that is not found, or for which the parameters have no meaning, spoils nothing for the others. Each counts as a request against the rate limit.`,
     tag: "Commands",
     access: { kind: "organization", scope: "write:charge_points" },
     rateLimit: "command",
+    countsAs: ({ charge_point_ids }) => new Set(charge_point_ids).size,
     idempotent: true,
     body: z.strictObject({
       charge_point_ids: z
@@ -77,7 +78,7 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
         const { body: command } = await desk.dispatch(station, {
           ...call,
           pointers: { command: "/command", payload: "/parameters" },
-          keyId: caller.keyId,
+          caller,
           delivery: { ...body, timeout_seconds: Math.max(0, (until - Date.now()) / 1_000) },
           signal,
         });

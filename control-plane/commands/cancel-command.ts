@@ -17,6 +17,17 @@ export async function cancelCommand(sql: Sql, orgId: string, commandId: string, 
   return row !== undefined;
 }
 
+/** Ends a command that was claimed, and cannot be sent. @param sql of the transaction that claimed it: nobody saw it claimed. */
+export async function endClaimed(sql: Sql, commandId: string, reason: string, deps: OutcomeDeps): Promise<void> {
+  const rows = await sql.query<EndedRow>(
+    `update commands set state = 'not_connected', final_at = now(), reason = $2, node_id = null, epoch = null, published_at = null
+     where id = $1 and state = 'published' and final_at is null
+     returning ${ENDED}`,
+    [commandId, reason],
+  );
+  for (const row of rows) await runOutcomeEffects(sql, endedCommand(row), deps);
+}
+
 /** Ends all commands that wait for the station: another unit may stand in its place. @param sql of a transaction. */
 export async function cancelWaitingCommands(sql: Sql, stationId: string, reason: string): Promise<void> {
   const rows = await sql.query<EndedRow>(

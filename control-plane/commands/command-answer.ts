@@ -3,6 +3,8 @@ import type { Sql } from "../database.ts";
 import { isoTime } from "../http/fields.ts";
 import { isoMillis } from "../http/iso-time.ts";
 import { named } from "../http/json-schema.ts";
+import type { Scope } from "../http/route.ts";
+import { shownPayload, TOKENS_MASKED } from "../message-log/token-scope.ts";
 
 /** A command as the API shows it, while it runs and after. */
 export const commandAnswer = named(
@@ -11,13 +13,15 @@ export const commandAnswer = named(
     command_id: z.string(),
     charge_point_id: z.string(),
     command: z.string().describe("the OCPP action"),
-    payload: z.unknown().describe("as sent, secrets masked"),
+    payload: z.unknown().describe(`as sent, secrets masked; tokens are ${TOKENS_MASKED}`),
     status: z
       .enum(["queued", "sent", "accepted", "rejected", "error", "timeout", "not_connected", "unknown"])
       .describe(
         "queued and sent are still under way; the others are final. unknown: perhaps carried out, the connection changed",
       ),
-    response: z.unknown().describe("the charge point's answer as it came; null without one"),
+    response: z
+      .unknown()
+      .describe(`the charge point's answer as it came; null without one. Tokens are ${TOKENS_MASKED}`),
     error: z
       .strictObject({ code: z.string(), description: z.string(), details: z.unknown().optional() })
       .optional()
@@ -85,10 +89,20 @@ const COLUMNS = `c.id, s.charge_point_id, c.action, c.payload, c.state, c.respon
   c.deliver, c.valid_until, seen.last_seen_at
   from commands c join stations s on s.id = c.station_id left join station_seen seen on seen.station_id = s.id`;
 
+/** Whom a command is shown to. */
+export interface CommandReader {
+  orgId: string;
+  scopes: readonly Scope[];
+}
+
 /** The organisation's command with this id. */
-export async function findCommand(sql: Sql, orgId: string, commandId: string): Promise<CommandAnswer | undefined> {
+export async function findCommand(
+  sql: Sql,
+  { orgId, scopes }: CommandReader,
+  commandId: string,
+): Promise<CommandAnswer | undefined> {
   const [row] = await sql.query<CommandRow>(`select ${COLUMNS} where c.id = $1 and c.org_id = $2`, [commandId, orgId]);
-  return row && toAnswer(row);
+  return row && toAnswer(row, scopes);
 }
 
 /** Which commands of a station are listed. */
@@ -101,6 +115,7 @@ export interface CommandFilter {
 export async function listCommands(
   sql: Sql,
   stationId: string,
+  scopes: readonly Scope[],
   { action, status }: CommandFilter,
   limit: number,
   before: readonly string[] | undefined,
@@ -118,19 +133,19 @@ export async function listCommands(
       status === undefined ? null : status === "queued" ? ["queued", "published"] : [status],
     ],
   );
-  return rows.map((row) => ({ keys: [row.created_key, row.id], answer: toAnswer(row) }));
+  return rows.map((row) => ({ keys: [row.created_key, row.id], answer: toAnswer(row, scopes) }));
 }
 
-function toAnswer(row: CommandRow): CommandAnswer {
+function toAnswer(row: CommandRow, scopes: readonly Scope[]): CommandAnswer {
   return {
     command_id: row.id,
     charge_point_id: row.charge_point_id,
     command: row.action,
-    payload: row.payload,
+    payload: shownPayload(row.payload, scopes),
     // Whether a gateway has it already is of no use to a client: it is not sent.
     status: row.state === "published" ? "queued" : row.state,
-    response: row.response,
-    ...(row.error === null ? {} : { error: row.error }),
+    response: shownPayload(row.response, scopes),
+    ...(row.error == null ? {} : { error: shownError(row.error, scopes) }),
     ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.state === "not_connected" ? { last_seen_at: row.last_seen_at && isoMillis(row.last_seen_at) } : {}),
     deliver: row.deliver,
@@ -140,3 +155,6 @@ function toAnswer(row: CommandRow): CommandAnswer {
     response_time_ms: row.sent_at && row.answered_at && row.answered_at.getTime() - row.sent_at.getTime(),
   };
 }
+
+const shownError = (error: NonNullable<CommandAnswer["error"]>, scopes: readonly Scope[]) =>
+  error.details === undefined ? error : { ...error, details: shownPayload(error.details, scopes) };

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { PasswordPreparation } from "../credentials/prepare-password-command.ts";
 import { inTransaction, sqlOn } from "../database.ts";
 import { ProblemError } from "../http/problems.ts";
-import type { JsonReply } from "../http/route.ts";
+import type { JsonReply, Scope } from "../http/route.ts";
 import { newId } from "../ids.ts";
 import { pause } from "../jobs/pause.ts";
 import { type CommandAnswer, FINAL, findCommand } from "./command-answer.ts";
@@ -49,7 +49,8 @@ export interface WantedCommand {
   payload: unknown;
   /** Where in the body the action is named, and where the payload's mistakes are. */
   pointers: { command: string; payload: string };
-  keyId: string;
+  /** The key that asks: what it may not see is masked in the answer. */
+  caller: { keyId: string; scopes: readonly Scope[] };
   delivery: { timeout_seconds: number; deliver: "now" | "when_connected"; valid_for_seconds?: number | undefined };
   signal: AbortSignal;
 }
@@ -81,8 +82,8 @@ export function createCommandDesk({
   const sql = sqlOn(pool);
 
   async function sendNow(station: CommandableStation, wanted: WantedCommand, commandId: string): Promise<SentCommand> {
-    const { action, payload, keyId } = wanted;
-    const sent = await sender.send({ station, action, payload, requestedBy: keyId, commandId });
+    const { action, payload, caller } = wanted;
+    const sent = await sender.send({ station, action, payload, requestedBy: caller.keyId, commandId });
     if (!sent.ok) throw problemOf(sent.error, station, wanted);
     return sent.value;
   }
@@ -90,14 +91,14 @@ export function createCommandDesk({
   /** Safe as soon as its row is there; what fails behind that is made up for by the jobs process. */
   async function letWait(station: CommandableStation, wanted: WantedCommand, commandId: string): Promise<SentCommand> {
     refuseLate(station, wanted);
-    const { action, payload, keyId } = wanted;
+    const { action, payload, caller } = wanted;
     const validForMs = (wanted.delivery.valid_for_seconds ?? DAY_SECONDS) * 1_000;
     const { id: stationId, orgId, version } = station;
     if ((await countWaiting(sql, stationId)) >= MAX_WAITING)
       throw new ProblemError("conflict", `${MAX_WAITING} commands wait for ${station.chargePointId} already.`, {
         remedy: "Cancel some with DELETE /api/v1/commands/{command_id}, or wait until they are sent.",
       });
-    const wantedCommand = { stationId, orgId, version, action, payload: payload as object, requestedBy: keyId };
+    const wantedCommand = { stationId, orgId, version, action, payload: payload as object, requestedBy: caller.keyId };
     await inTransaction(pool, (tx) => queueCommand(tx, { ...wantedCommand, commandId, validForMs }, secretsKey));
     const queued = { commandId, settled: Promise.resolve() };
     try {
@@ -111,14 +112,16 @@ export function createCommandDesk({
 
   /** @returns what takes it back, for a command that is not written after all. */
   async function prepare(station: CommandableStation, wanted: WantedCommand, commandId: string) {
-    const { action, payload, keyId, pointers } = wanted;
-    const prepared = await preparePassword({ commandId, station, action, payload, requestedBy: keyId });
+    const { action, payload, caller, pointers } = wanted;
+    const prepared = await preparePassword({ commandId, station, action, payload, requestedBy: caller.keyId });
     if (prepared.ok) return prepared.value;
     switch (prepared.error.kind) {
       case "under-way":
         throw new ProblemError("conflict", `A new password is on its way to ${station.chargePointId} already.`);
       case "too-short":
         throw invalid(pointers.payload, `a password has at least ${prepared.error.minLength} characters`, "too_short");
+      case "twice":
+        throw invalid(pointers.payload, "sets the password twice");
       case "registry-away":
         throw new ProblemError("unavailable", "The gateways cannot be told of the new password.", {
           retryAfterSeconds: 5,
@@ -146,7 +149,7 @@ export function createCommandDesk({
       const enough = AbortSignal.any([wanted.signal, waiting.signal]);
       await Promise.race([settled, pause(timeout_seconds * 1_000, enough)]);
       waiting.abort();
-      const body = await findCommand(sql, station.orgId, commandId);
+      const body = await findCommand(sql, { orgId: station.orgId, scopes: wanted.caller.scopes }, commandId);
       if (body === undefined) throw new Error(`the row of command ${commandId} is gone`);
       const headers = { location: `/api/v1/commands/${body.command_id}` };
       return { status: FINAL.has(body.status) ? 200 : 202, body, headers };

@@ -7,7 +7,14 @@ import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { cancelCommand } from "./cancel-command.ts";
-import { COMMAND_EXAMPLE, COMMAND_STATUSES, commandAnswer, findCommand, listCommands } from "./command-answer.ts";
+import {
+  COMMAND_EXAMPLE,
+  COMMAND_STATUSES,
+  commandAnswer,
+  type CommandReader,
+  findCommand,
+  listCommands,
+} from "./command-answer.ts";
 import { commandableStation } from "./find-commandable-station.ts";
 
 const TAG = "Commands";
@@ -17,8 +24,8 @@ const params = z.strictObject({ command_id: z.string().min(1).max(64) });
 export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger }): Route[] {
   const sql = sqlOn(pool);
 
-  async function commandOf(orgId: string, commandId: string) {
-    const command = await findCommand(sql, orgId, commandId);
+  async function commandOf(reader: CommandReader, commandId: string) {
+    const command = await findCommand(sql, reader, commandId);
     if (command === undefined) throw new ProblemError("not_found", `There is no command ${commandId}.`);
     return command;
   }
@@ -49,7 +56,7 @@ export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger
       async handle({ caller, params: { charge_point_id }, query }) {
         const station = await commandableStation(sql, caller.orgId, charge_point_id);
         const before = query.cursor === undefined ? undefined : decodeCursor(query.cursor, 2, timeAndId);
-        const rows = await listCommands(sql, station.id, query, query.limit, before);
+        const rows = await listCommands(sql, station.id, caller.scopes, query, query.limit, before);
         const { page, ...rest } = pageOf(rows, query.limit, (row) => row.keys);
         return { status: 200, body: { commands: page.map((row) => row.answer), ...rest } };
       },
@@ -66,7 +73,7 @@ export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger
       responses: { 200: { description: "The command", schema: commandAnswer, example: COMMAND_EXAMPLE } },
       problems: ["not_found"],
       async handle({ caller, params: { command_id } }) {
-        return { status: 200, body: await commandOf(caller.orgId, command_id) };
+        return { status: 200, body: await commandOf(caller, command_id) };
       },
     }),
     defineRoute({
@@ -99,9 +106,8 @@ export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger
       },
       problems: ["not_found", "conflict"],
       async handle({ caller, params: { command_id } }) {
-        const { orgId } = caller;
-        const cancelled = await inTransaction(pool, (tx) => cancelCommand(tx, orgId, command_id, { log }));
-        const body = await commandOf(orgId, command_id);
+        const cancelled = await inTransaction(pool, (tx) => cancelCommand(tx, caller.orgId, command_id, { log }));
+        const body = await commandOf(caller, command_id);
         if (!cancelled)
           throw new ProblemError("conflict", `${command_id} does not wait: it is ${body.status}.`, {
             remedy: "Only a command that waits for its charge point can be cancelled.",

@@ -90,7 +90,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
           action: body.command,
           payload: body.payload,
           pointers: { command: "/command", payload: "/payload" },
-          keyId: caller.keyId,
+          caller,
           delivery: body,
           signal,
         });
@@ -126,7 +126,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
         return desk.dispatch(station, {
           ...call,
           pointers: { command: "/command", payload: "/parameters" },
-          keyId: caller.keyId,
+          caller,
           delivery: body,
           signal,
         });

@@ -2,13 +2,14 @@
 // the same one final state (record-outcome.ts). The jobs process sweeps; the API sends at once where the station is there.
 
 import { COMMAND_FORMAT, type CommandMessage, sealedPayloadContext } from "@dynamo-csms/proto/command-message";
+import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { type SecretsKey, unseal } from "@dynamo-csms/proto/sealed-secret";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type pg from "pg";
 import type { Logger } from "pino";
 import { inTransaction, sqlOn } from "../database.ts";
 import type { DurableWork, WakeUps } from "../jobs/durable-work.ts";
-import { endThoseOfAnotherVersion } from "./cancel-command.ts";
+import { endClaimed, endThoseOfAnotherVersion } from "./cancel-command.ts";
 import type { Owner } from "./resolve-owner.ts";
 import { secretPathsOf } from "./secret-fields.ts";
 import { CALL_TIMEOUT_MS, type CommandSender, type SentCommand } from "./send-command.ts";
@@ -62,7 +63,19 @@ export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
         return undefined;
       }
       const limits = { sendWithinMs: SEND_WITHIN_MS, callTimeoutMs: CALL_TIMEOUT_MS };
-      const claimed = await inTransaction(pool, (tx) => claimNext(tx, stationId, owner, limits));
+      const claimed = await inTransaction(pool, async (tx) => {
+        const next = await claimNext(tx, stationId, owner, limits);
+        if (next === undefined || next === "busy") return next;
+        const payload = payloadOf(next, deps.secretsKey);
+        if (payload.ok) return { ...next, payload: payload.value };
+        await endClaimed(tx, next.id, payload.error, { log });
+        return { unreadable: next.id };
+      });
+      if (typeof claimed === "object" && "unreadable" in claimed) {
+        log.error({ commandId: claimed.unreadable }, "sealed payload cannot be opened");
+        // Those behind it are due still.
+        return undefined;
+      }
       if (claimed === "busy") {
         await putAside(sql, stationId, station.askedAt, BUSY_SECONDS);
         return undefined;
@@ -80,7 +93,7 @@ export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
         identity: station.identity,
         version: claimed.version,
         action: claimed.action,
-        ...payloadOf(claimed, deps.secretsKey),
+        ...claimed.payload,
         callTimeoutMs: CALL_TIMEOUT_MS,
         deadlineAtMs,
         askerId: deps.askerId,
@@ -90,14 +103,19 @@ export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
   };
 }
 
+/** An error is the reason why it can never be sent: gateways have the same key. */
 function payloadOf(
-  claimed: ClaimedCommand,
+  { id, action, payload, sealedPayload }: ClaimedCommand,
   key: SecretsKey,
-): Pick<CommandMessage, "payload" | "sealedPayload" | "secretPaths"> {
-  const { id, action, payload, sealedPayload } = claimed;
-  if (sealedPayload === null) return { payload };
-  const open: unknown = JSON.parse(unseal(key, sealedPayloadContext(id), sealedPayload));
-  return { sealedPayload, secretPaths: secretPathsOf(action, open) };
+): Result<Pick<CommandMessage, "payload" | "sealedPayload" | "secretPaths">, string> {
+  if (sealedPayload === null) return ok({ payload });
+  let open: string;
+  try {
+    open = unseal(key, sealedPayloadContext(id), sealedPayload);
+  } catch {
+    return err("its secrets were sealed with another SECRETS_KEY; send it again");
+  }
+  return ok({ sealedPayload, secretPaths: secretPathsOf(action, JSON.parse(open)) });
 }
 
 /** The work's name: woken with a station's id. */

@@ -6,6 +6,7 @@ import { inTransaction, sqlOn } from "../database.ts";
 import { faultKindOf } from "../fault-kind.ts";
 import { deliverCommand, type DeliveryTiming } from "./deliver-command.ts";
 import type { NodeChannel } from "./node-channel.ts";
+import { createOpenCommands } from "./open-commands.ts";
 import { type KnownOutcome, recordCommandOutcome, recordCommandSent } from "./record-outcome.ts";
 import type { Owner } from "./resolve-owner.ts";
 
@@ -37,6 +38,7 @@ const MAX_RETRIES = 5;
 export function createCommandFollower(deps: CommandFollowerDeps): CommandFollower {
   const { pool, log } = deps;
   const sql = sqlOn(pool);
+  const open = createOpenCommands(sql);
   const followed = new Set<Promise<void>>();
   const stopping = new AbortController();
 
@@ -55,13 +57,7 @@ export function createCommandFollower(deps: CommandFollowerDeps): CommandFollowe
         return rows.length > 0;
       },
       recordSent: (sentAt) => recordCommandSent(sql, commandId, sentAt),
-      async isOver() {
-        const rows = await sql.query(
-          "select 1 from commands where id = $1 and final_at is null and state <> 'queued' and epoch = $2",
-          [commandId, epoch],
-        );
-        return rows.length === 0;
-      },
+      isOver: async () => !(await open.isOpen(commandId, epoch)),
       timing: deps.timing,
       signal: stopping.signal,
     });

@@ -1,7 +1,7 @@
 import { originOf } from "../commands/answer-order.ts";
 import type { OutcomeEffect } from "../commands/outcome-effects.ts";
 import { isObject, textOf } from "../transactions/read-fields.ts";
-import { cancelOlderJobs, startJob } from "./transfer-jobs.ts";
+import { cancelOlderJobs, startJobs } from "./transfer-jobs.ts";
 import { JOB_OF_ACTION } from "./transfer-status.ts";
 
 /**
@@ -14,15 +14,18 @@ const takenOn: OutcomeEffect = async (sql, command) => {
   const { receivedAt, epoch, seq } = originOf(command);
   const fileName = textOf(response["fileName"] ?? response["filename"]);
   const nothing = command.action === "GetDiagnostics" && (fileName === undefined || fileName === "");
-  await startJob(sql, command.commandId, {
-    status: nothing ? "NothingToUpload" : "Accepted",
-    epoch,
-    seq,
-    ...(nothing ? { endedAt: receivedAt } : {}),
-    ...(fileName === undefined ? {} : { fileName }),
-  });
-  if (response["status"] === "AcceptedCanceled")
-    await cancelOlderJobs(sql, command.commandId, { epoch, seq }, receivedAt);
+  const { commandId } = command;
+  await startJobs(sql, [
+    {
+      commandId,
+      status: nothing ? "NothingToUpload" : "Accepted",
+      epoch,
+      seq,
+      ...(nothing ? { endedAt: receivedAt } : {}),
+      ...(fileName === undefined ? {} : { fileName }),
+    },
+  ]);
+  if (response["status"] === "AcceptedCanceled") await cancelOlderJobs(sql, commandId, { epoch, seq }, receivedAt);
 };
 
 export const TRANSFER_OUTCOMES: readonly (readonly [string, OutcomeEffect])[] = [...JOB_OF_ACTION.keys()].map(

@@ -9,15 +9,15 @@ export const JOB_OF_ACTION: ReadonlyMap<string, TransferKind> = new Map([
   ["GetLog", "log"],
 ]);
 
-/** Commands whose progress a notification of this action tells. */
-export const ACTIONS_OF_NOTIFICATION = {
-  FirmwareStatusNotification: ["UpdateFirmware"],
-  SignedFirmwareStatusNotification: ["SignedUpdateFirmware"],
-  PublishFirmwareStatusNotification: ["PublishFirmware"],
-  DiagnosticsStatusNotification: ["GetDiagnostics"],
-  LogStatusNotification: ["GetLog"],
+/** The command whose progress a notification of this action tells. */
+export const ACTION_OF_NOTIFICATION = {
+  FirmwareStatusNotification: "UpdateFirmware",
+  SignedFirmwareStatusNotification: "SignedUpdateFirmware",
+  PublishFirmwareStatusNotification: "PublishFirmware",
+  DiagnosticsStatusNotification: "GetDiagnostics",
+  LogStatusNotification: "GetLog",
 } as const;
-export type TransferNotification = keyof typeof ACTIONS_OF_NOTIFICATION;
+export type TransferNotification = keyof typeof ACTION_OF_NOTIFICATION;
 
 /** Statuses of a job that is done. */
 const SUCCEEDED: ReadonlySet<string> = new Set(["Installed", "Published", "Uploaded"]);

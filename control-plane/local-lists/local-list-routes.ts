@@ -40,7 +40,7 @@ export function localListRoutes({ pool, wakeUps }: { pool: pg.Pool; wakeUps: Wak
       operationId: "getLocalList",
       summary: "The local authorization list of a charge point, as it accepted it",
       description:
-        "The command GetLocalListVersion asks the charge point for its version: `in_step` says whether it is the one that was accepted.",
+        "The command GetLocalListVersion asks the charge point for its version: `in_step` says whether it is the one that was accepted. A list that changes between two pages may show an entry twice, or not at all.",
       tag: TAG,
       access: { kind: "organization", scope: "read:charge_points" },
       rateLimit: "read",
@@ -75,10 +75,10 @@ export function localListRoutes({ pool, wakeUps }: { pool: pg.Pool; wakeUps: Wak
       problems: ["charge_point_not_found"],
       async handle({ caller, params: { charge_point_id }, query }) {
         const station = await commandableStation(sql, caller.orgId, charge_point_id);
-        const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, 2, storable);
+        const [from] = query.cursor === undefined ? ["0"] : decodeCursor(query.cursor, 1, isPlace);
         const head = await findLocalList(sql, station.id);
         const { page, ...rest } = pageOf(
-          await listEntries(sql, station.id, query.limit, after),
+          await listEntries(sql, station.id, { from: Number(from), limit: query.limit, scopes: caller.scopes }),
           query.limit,
           (row) => row.keys,
         );
@@ -153,5 +153,4 @@ export function localListRoutes({ pool, wakeUps }: { pool: pg.Pool; wakeUps: Wak
   ];
 }
 
-/** Postgres takes no U+0000 in a parameter. */
-const storable = (keys: string[]): boolean => keys.every((key) => !key.includes("\u0000"));
+const isPlace = ([place = ""]: string[]): boolean => /^\d{1,9}$/.test(place);

@@ -3,13 +3,15 @@ import type { Sql } from "../database.ts";
 import { isoTime, pageAnswer } from "../http/fields.ts";
 import { isoMillis } from "../http/iso-time.ts";
 import { named } from "../http/json-schema.ts";
+import type { Scope } from "../http/route.ts";
+import { shownToken, TOKENS_MASKED } from "../message-log/token-scope.ts";
 
 const entry = z.strictObject({
-  id_token: z.string(),
+  id_token: z.string().describe(TOKENS_MASKED),
   id_token_type: z.string().nullable().describe("null for OCPP 1.6"),
   status: z.string(),
   expires_at: isoTime().nullable(),
-  group_id_token: z.string().nullable(),
+  group_id_token: z.string().nullable().describe(TOKENS_MASKED),
 });
 
 /** A charge point's local authorization list as the API shows it. */
@@ -64,7 +66,6 @@ export async function findLocalList(sql: Sql, stationId: string): Promise<LocalL
 }
 
 interface EntryRow {
-  token_key: string;
   id_token: string;
   id_token_type: string;
   status: string;
@@ -72,27 +73,28 @@ interface EntryRow {
   group_id_token: string | null;
 }
 
-/** Entries by token, one more than `limit` where there are more. @param after keys of the last one seen. */
+/**
+ * Entries by token, one more than `limit` where there are more. A page begins at a number, not behind a token: a cursor
+ * would show the token. A list has as many as one charge point can hold.
+ */
 export async function listEntries(
   sql: Sql,
   stationId: string,
-  limit: number,
-  after: readonly string[] | undefined,
+  { from, limit, scopes }: { from: number; limit: number; scopes: readonly Scope[] },
 ): Promise<{ keys: string[]; answer: z.output<typeof entry> }[]> {
   const rows = await sql.query<EntryRow>(
-    `select token_key, id_token, id_token_type, status, expires_at, group_id_token from local_list_entries
-     where station_id = $1 and ($2::text is null or (token_key, id_token_type) > ($2, $3))
-     order by token_key, id_token_type limit $4`,
-    [stationId, after?.[0] ?? null, after?.[1] ?? null, limit + 1],
+    `select id_token, id_token_type, status, expires_at, group_id_token from local_list_entries
+     where station_id = $1 order by token_key, id_token_type limit $2 offset $3`,
+    [stationId, limit + 1, from],
   );
-  return rows.map((row) => ({
-    keys: [row.token_key, row.id_token_type],
+  return rows.map((row, place) => ({
+    keys: [String(from + place + 1)],
     answer: {
-      id_token: row.id_token,
+      id_token: shownToken(row.id_token, scopes),
       id_token_type: row.id_token_type === "" ? null : row.id_token_type,
       status: row.status,
       expires_at: row.expires_at && isoMillis(row.expires_at),
-      group_id_token: row.group_id_token,
+      group_id_token: shownToken(row.group_id_token, scopes),
     },
   }));
 }

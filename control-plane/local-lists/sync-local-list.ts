@@ -2,6 +2,7 @@ import type pg from "pg";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type { CommandableStation } from "../commands/find-commandable-station.ts";
 import { queueCommand } from "../commands/queue-command.ts";
+import { SPELLED_GROUP, SPELLED_TOKEN } from "../authorization/token-status.ts";
 import { inTransaction, type Sql } from "../database.ts";
 import { newId } from "../ids.ts";
 import { type ListedToken, planSync } from "./plan-sync.ts";
@@ -79,8 +80,8 @@ async function isUnderWay(sql: Sql, stationId: string): Promise<boolean> {
 
 async function tokensOf(sql: Sql, orgId: string): Promise<ListedToken[]> {
   return sql.query<ListedToken>(
-    `select token, type, status, expires_at as "expiresAt", group_token as "groupToken" from id_tokens
-     where org_id = $1 order by token limit $2`,
+    `select ${SPELLED_TOKEN} as token, type, status, expires_at as "expiresAt", ${SPELLED_GROUP} as "groupToken" from id_tokens
+     where org_id = $1 order by id_tokens.token limit $2`,
     [orgId, MAX_TOKENS + 1],
   );
 }

@@ -7,6 +7,10 @@ import { Migration0006CredentialsAndCertificates } from "./0006-credentials-and-
 import { Migration0007QuirksAndMessageLog } from "./0007-quirks-and-message-log.ts";
 import { Migration0008AuditAndStationLife } from "./0008-audit-and-station-life.ts";
 import { Migration0009FormerSessions } from "./0009-former-sessions.ts";
+import { Migration0010UntoldSessions } from "./0010-untold-sessions.ts";
+import { Migration0011ShapeOwnersAndListeners } from "./0011-shape-owners-and-listeners.ts";
+import { Migration0012OldCommands } from "./0012-old-commands.ts";
+import { Migration0013TokenSpellings } from "./0013-token-spellings.ts";
 
 /** In order; never renamed once released. Each must let the previous release's processes go on (expand, then contract). */
 export const MIGRATIONS = [
@@ -19,4 +23,8 @@ export const MIGRATIONS = [
   { name: "0007-quirks-and-message-log", class: Migration0007QuirksAndMessageLog },
   { name: "0008-audit-and-station-life", class: Migration0008AuditAndStationLife },
   { name: "0009-former-sessions", class: Migration0009FormerSessions },
+  { name: "0010-untold-sessions", class: Migration0010UntoldSessions },
+  { name: "0011-shape-owners-and-listeners", class: Migration0011ShapeOwnersAndListeners },
+  { name: "0012-old-commands", class: Migration0012OldCommands },
+  { name: "0013-token-spellings", class: Migration0013TokenSpellings },
 ];

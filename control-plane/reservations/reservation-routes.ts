@@ -6,7 +6,8 @@ import { isoTime, pageAnswer, pageQuery } from "../http/fields.ts";
 import { isoMillis } from "../http/iso-time.ts";
 import { named } from "../http/json-schema.ts";
 import { decodeCursor, pageOf, timeAndId } from "../http/paging.ts";
-import { defineRoute, type Route } from "../http/route.ts";
+import { defineRoute, type Route, type Scope } from "../http/route.ts";
+import { shownToken, TOKENS_MASKED } from "../message-log/token-scope.ts";
 
 const STATES = ["active", "cancelled", "used", "expired", "removed"] as const;
 
@@ -16,9 +17,9 @@ const reservation = named(
     reservation_id: z.int(),
     evse_id: z.int().nullable().describe("1.6: the connector, 0 for any; null: any"),
     connector_type: z.string().nullable(),
-    id_token: z.string(),
+    id_token: z.string().describe(TOKENS_MASKED),
     id_token_type: z.string().nullable().describe("null for OCPP 1.6"),
-    group_id_token: z.string().nullable(),
+    group_id_token: z.string().nullable().describe(TOKENS_MASKED),
     expires_at: isoTime().nullable(),
     state: z
       .enum(STATES)
@@ -100,7 +101,7 @@ export function reservationRoutes({ pool }: { pool: pg.Pool }): Route[] {
           [station.id, before?.[0] ?? null, before?.[1] ?? null, query.state ?? null, query.limit + 1],
         );
         const { page, ...rest } = pageOf(rows, query.limit, (row) => [row.recorded_key, row.reservation_id]);
-        return { status: 200, body: { reservations: page.map(toAnswer), ...rest } };
+        return { status: 200, body: { reservations: page.map((row) => toAnswer(row, caller.scopes)), ...rest } };
       },
     }),
   ];
@@ -108,9 +109,11 @@ export function reservationRoutes({ pool }: { pool: pg.Pool }): Route[] {
 
 const reservationKeys = (keys: string[]): boolean => timeAndId(keys) && /^-?\d{1,18}$/.test(keys[1] ?? "");
 
-function toAnswer({ recorded_key: _, ...row }: ReservationRow): z.output<typeof reservation> {
+function toAnswer({ recorded_key: _, ...row }: ReservationRow, scopes: readonly Scope[]): z.output<typeof reservation> {
   return {
     ...row,
+    id_token: shownToken(row.id_token, scopes),
+    group_id_token: shownToken(row.group_id_token, scopes),
     reservation_id: Number(row.reservation_id),
     expires_at: row.expires_at && isoMillis(row.expires_at),
     recorded_at: isoMillis(row.recorded_at),
