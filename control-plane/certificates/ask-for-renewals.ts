@@ -17,8 +17,8 @@ const ASKED_EVERY = "1 day";
 
 /**
  * Asks stations for a new key whose newest certificate of a kind expires within `daysBefore` (2.x A02: TriggerMessage; 1.6:
- * ExtendedTriggerMessage): they answer with a SignCertificate. A sweep of the jobs process. Resolves to how many it asked;
- * rejects when Postgres is away.
+ * ExtendedTriggerMessage): they answer with a SignCertificate. A newer one that is still on its way is waited for, but not
+ * one that was given up. A sweep of the jobs process. Resolves to how many it asked; rejects when Postgres is away.
  */
 export async function askForRenewals(deps: { pool: pg.Pool; daysBefore: number; limit: number }): Promise<number> {
   return inTransaction(deps.pool, async (sql) => {
@@ -28,7 +28,8 @@ export async function askForRenewals(deps: { pool: pg.Pool; daysBefore: number; 
        where c.state = 'installed' and c.not_after between now() and now() + $1 * interval '1 day' and s.retired_at is null
          and (c.renewal_asked_at is null or c.renewal_asked_at < now() - interval '${ASKED_EVERY}')
          and not exists (select 1 from certificate_requests r where r.station_id = c.station_id and r.certificate_type = c.certificate_type
-                           and r.state in ('accepted', 'issued') and r.created_at > c.created_at)
+                           and r.state in ('accepted', 'issued') and r.created_at > c.created_at
+                           and (r.due_at is not null or exists (select 1 from commands k where k.id = r.command_id and k.final_at is null)))
        order by c.not_after limit $2 for update of c skip locked`,
       [deps.daysBefore, deps.limit],
     );

@@ -68,11 +68,28 @@ async function refuse(
   const stranger =
     request.certificateType === "ChargingStationCertificate" ? refuseSubject(read.value, station) : undefined;
   if (stranger !== undefined) return stranger;
+  if (
+    request.certificateType === "ChargingStationCertificate" &&
+    (await isNamesake(sql, request, station.serialNumber))
+  )
+    return "another charge point of the organisation has this serial number";
   const [{ count } = { count: 0 }] = await sql.query<{ count: number }>(
     `select count(*)::int as count from certificate_requests where station_id = $1 and state <> 'rejected' and created_at > now() - interval '1 day'`,
     [request.station.id],
   );
   return count < MAX_REQUESTS_PER_DAY ? undefined : "too many keys in one day";
+}
+
+/**
+ * Serial numbers are unique within a project alone, and a certificate tells nothing but serial number and organisation: one
+ * that two charge points share would let each of them pass for the other.
+ */
+async function isNamesake(sql: Sql, { station }: SigningRequest, serialNumber: string): Promise<boolean> {
+  const others = await sql.query(
+    `select 1 from stations where org_id = $1 and serial_number = $2 and id <> $3 and retired_at is null limit 1`,
+    [station.orgId, serialNumber, station.id],
+  );
+  return others.length > 0;
 }
 
 /** For the station's security log: once for each request, however often it is asked. */

@@ -8,7 +8,7 @@ import { newId } from "../ids.ts";
 import type { DurableWork } from "../jobs/durable-work.ts";
 import type { CertificateAuthority, CertificateType, NotIssued } from "./certificate-authority.ts";
 import { type CertificateFacts, readIssued } from "./issued-certificate.ts";
-import { readSigningRequest } from "./signing-request.ts";
+import { readSigningRequest, refuseSubject } from "./signing-request.ts";
 
 export interface IssueDeps {
   pool: pg.Pool;
@@ -94,6 +94,11 @@ async function issue(
   const read = readSigningRequest(request.csr);
   if (!read.ok) return err({ kind: "refused", reason: read.error });
   const { publicKey } = read.value;
+  const file = { serialNumber: request.serial_number, organizationName: request.organization_name };
+  const own = request.certificate_type === "ChargingStationCertificate";
+  // The file may have been corrected since the request was accepted.
+  const stranger = own ? refuseSubject(read.value, file) : undefined;
+  if (stranger !== undefined) return err({ kind: "refused", reason: stranger });
   try {
     const issued = await authority.issue({
       orderId: `${request.charge_point_id}-${request.csr_hash.toString("hex")}`,
@@ -101,11 +106,10 @@ async function issue(
       csr: request.csr,
       publicKey,
       chargePointId: request.charge_point_id,
-      serialNumber: request.serial_number,
-      organizationName: request.organization_name,
+      ...file,
     });
     if (!issued.ok) return issued;
-    const facts = readIssued(issued.value, publicKey);
+    const facts = readIssued(issued.value, { publicKey, subject: own ? file : undefined }, new Date());
     if (!facts.ok) return err({ kind: "unavailable", reason: facts.error });
     return { ok: true, value: { chain: issued.value, facts: facts.value } };
   } catch (fault) {

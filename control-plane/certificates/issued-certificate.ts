@@ -20,14 +20,34 @@ const MAX_CHAIN_LENGTH = 10_000;
 export const splitPem = (text: string): string[] =>
   text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 
-/** Reads the first certificate of a chain that an authority gave; it must be one for this key. */
-export function readIssued(chain: string, publicKey: KeyObject): Result<CertificateFacts, string> {
+/** What was ordered. `subject`: of a charging station's own certificate; what the gateways will compare with the file. */
+interface Ordered {
+  publicKey: KeyObject;
+  subject: { serialNumber: string; organizationName: string } | undefined;
+}
+
+/**
+ * Reads the first certificate of a chain that an authority gave. It must be one for this key, in force, and with the subject
+ * that the gateways demand: a station that got another one would be locked out by it.
+ */
+export function readIssued(
+  chain: string,
+  { publicKey, subject }: Ordered,
+  now: Date,
+): Result<CertificateFacts, string> {
   const [first] = splitPem(chain);
   if (first === undefined) return err("the answer holds no certificate");
   if (chain.length > MAX_CHAIN_LENGTH) return err(`the chain has more than ${MAX_CHAIN_LENGTH} characters`);
   try {
     const certificate = new X509Certificate(first);
     if (!certificate.publicKey.equals(publicKey)) return err("the certificate is for another key");
+    if (certificate.validToDate <= now) return err("the certificate has expired already");
+    // Names that stand there twice come as a list.
+    const { CN, O } = certificate.toLegacyObject().subject as Record<string, unknown>;
+    if (subject !== undefined && CN !== subject.serialNumber)
+      return err("the certificate's CN is not the serial number of the charge point");
+    if (subject !== undefined && O !== subject.organizationName)
+      return err("the certificate's O is not the name of the organisation");
     return ok(factsOf(certificate));
   } catch {
     return err("the certificate cannot be read");

@@ -37,7 +37,7 @@ test("[1.8-csr] a certificate is for the subject on file and the request's key, 
   expect(text).toMatch(/subject=O ?= ?Ladeinfrastruktur Köln, ?CN ?= ?SN-1/);
   expect(text).toContain("TLS Web Client Authentication");
   expect(text).toContain("CA:FALSE");
-  const facts = readIssued(chain, wanted.publicKey);
+  const facts = readIssued(chain, { publicKey: wanted.publicKey, subject: wanted }, new Date());
   expect(facts.ok && facts.value.fingerprint).toMatch(/^[0-9a-f]{64}$/);
   expect(facts.ok && facts.value.fingerprint).toBe(
     new X509Certificate(chain).fingerprint256.replaceAll(":", "").toLowerCase(),
@@ -66,8 +66,19 @@ test("a key of another certificate, or a certificate that is no authority, is to
 
 test("a certificate for another key is not taken for the one that was asked for", () => {
   const leaf = openssl.root("stranger").certificate;
-  expect(readIssued(leaf, order(openssl.request("/CN=x").csr).publicKey)).toEqual({
+  const { publicKey } = order(openssl.request("/CN=x").csr);
+  expect(readIssued(leaf, { publicKey, subject: undefined }, new Date())).toEqual({
     ok: false,
     error: "the certificate is for another key",
+  });
+});
+
+test("[1.8-renewal] a certificate that is over before it came, as an expired authority makes it, is not taken", () => {
+  const leaf = openssl.root("over", 3).certificate;
+  const ordered = { publicKey: new X509Certificate(leaf).publicKey, subject: undefined };
+  expect(readIssued(leaf, ordered, new Date())).toMatchObject({ ok: true });
+  expect(readIssued(leaf, ordered, new Date(Date.now() + 4 * 86_400_000))).toEqual({
+    ok: false,
+    error: "the certificate has expired already",
   });
 });

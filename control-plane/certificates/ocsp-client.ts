@@ -37,7 +37,8 @@ export function createOcspClient({ fetch, allowedHosts }: OcspClientDeps): OcspC
         timeoutMs: TIMEOUT_MS,
         maxResponseBytes: MAX_ANSWER_BYTES,
       });
-      if (!sent.ok) return err(sent.error.reason);
+      // One text for all of it: whether a name of our own networks resolves is nothing for a station to know.
+      if (!sent.ok) return err("the responder cannot be reached");
       if (sent.value.status !== 200) return err(`the responder answers with HTTP ${sent.value.status}`);
       return readOcspAnswer(sent.value.body, asked, new Date());
     },

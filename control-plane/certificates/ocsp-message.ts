@@ -95,7 +95,9 @@ export function readOcspAnswer(der: Buffer, asked: CertificateHash, now: Date): 
     const status = STATUS[(single.certStatus as { idBlock: { tagNumber: number } }).idBlock.tagNumber];
     if (status === undefined) return err("the answer cannot be read");
     if (single.thisUpdate.getTime() > now.getTime() + CLOCK_SKEW_MS) return err("the answer is of the future");
-    if (single.nextUpdate !== undefined && single.nextUpdate < now) return err("the answer is too old");
+    // Without a next one, newer information is there at any time (RFC 6960 §4.2.2.1): an old answer is one that was kept.
+    if ((single.nextUpdate ?? new Date(single.thisUpdate.getTime() + MAX_AGE_MS)) < now)
+      return err("the answer is too old");
     return ok({
       der,
       status,
@@ -110,6 +112,7 @@ export function readOcspAnswer(der: Buffer, asked: CertificateHash, now: Date): 
 
 const STATUS = ["good", "revoked", "unknown"] as const;
 const CLOCK_SKEW_MS = 5 * 60_000;
+const MAX_AGE_MS = 24 * 3_600_000;
 
 const hexOf = (bytes: Uint8Array) =>
   Buffer.from(bytes)

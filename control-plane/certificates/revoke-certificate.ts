@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
-import { inTransaction } from "../database.ts";
+import { cancelCommand } from "../commands/cancel-command.ts";
+import { inTransaction, type Sql } from "../database.ts";
 import { type RegistryDeps, requestRegistryWrite, writeRegistryNow } from "../stations/station-registry.ts";
 
 /**
@@ -18,6 +19,7 @@ export async function revokeCertificate(
       [by.chargePointId, by.orgId, by.certificateId],
     );
     if (found === undefined) return undefined;
+    await cancelDelivery(sql, by);
     const revoked = await sql.query(
       `update station_certificates set state = 'revoked', revoked_at = now(), revocation_reason = $2, revocation_due_at = now()
        where id = $1 and revoked_at is null returning id`,
@@ -29,4 +31,32 @@ export async function revokeCertificate(
   if (stationId === undefined) return err({ kind: "not-found" });
   await writeRegistryNow(registry, stationId);
   return ok(undefined);
+}
+
+/** A station that installed it now would change over to what it is refused with. */
+async function cancelDelivery(
+  sql: Sql,
+  { orgId, certificateId }: { orgId: string; certificateId: string },
+): Promise<void> {
+  const [request] = await sql.query<{ command_id: string | null }>(
+    `select r.command_id from certificate_requests r join station_certificates c on c.request_id = r.id where c.id = $1`,
+    [certificateId],
+  );
+  if (request?.command_id) await cancelCommand(sql, orgId, request.command_id, {});
+}
+
+/**
+ * Ends, in the caller's transaction, what a unit was certified with and what it asked for: it is taken away, and whoever has
+ * its keys must not pass for what stands in its place. The registry is to be written after it.
+ */
+export async function endCertificatesOfUnit(sql: Sql, stationId: string, reason: string): Promise<void> {
+  await sql.query(
+    `update certificate_requests set state = 'failed', reason = $2, due_at = null where station_id = $1 and state in ('accepted', 'issued')`,
+    [stationId, reason],
+  );
+  await sql.query(
+    `update station_certificates set state = 'revoked', revoked_at = now(), revocation_reason = $2, revocation_due_at = now()
+     where station_id = $1 and revoked_at is null`,
+    [stationId, reason],
+  );
 }

@@ -30,6 +30,11 @@ export function passwordCall(version: OcppVersion, password: string): { action: 
   return { action: "SetVariables", payload: { setVariableData: [{ attributeValue: password, ...setting }] } };
 }
 
+/** Whether a CALL sets the password more than once: which one the station ends with nobody could tell from its answer. */
+export const setsPasswordTwice = (action: string, payload: unknown): boolean =>
+  action === "SetVariables" &&
+  (payload as { setVariableData: SetVariable[] }).setVariableData.filter(setsPassword).length > 1;
+
 /** The new password that a CALL would give to the station it is sent to; undefined where it gives none. @param payload valid. */
 export function passwordIn(action: string, payload: unknown): string | undefined {
   if (action === "ChangeConfiguration") {

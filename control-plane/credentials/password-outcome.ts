@@ -42,10 +42,11 @@ const FIRST_PAUSE_SECONDS = 60;
  * The end of a ChangeConfiguration or SetVariables that was to change the station's password. Until somebody
  * knows, both passwords are accepted; a station that may have taken the new one never loses it again.
  */
-const endPasswordChange: OutcomeEffect = async (sql, command) => {
+export const endPasswordChange: OutcomeEffect = async (sql, command) => {
   const change = await lockOpenChange(sql, { commandId: command.commandId });
-  // The password is in the station or nowhere: its sealed copy is of no more use.
-  if (change !== undefined) await forgetSealedPayload(sql, command.commandId);
+  // The password is in the station or nowhere: its sealed copy is of no more use, also where a login or an installer ended
+  // the change before.
+  await forgetSealedPayload(sql, command.commandId);
   if (change?.state !== "queued") return;
   const fate = passwordFate(command);
   if (fate === "taken") await promotePending(sql, change.stationId);
@@ -66,7 +67,7 @@ async function wait(sql: Sql, change: PasswordChange, fate: PasswordFate): Promi
 }
 
 const forgetSealedPayload = (sql: Sql, commandId: string) =>
-  sql.query("update commands set sealed_payload = null where id = $1", [commandId]);
+  sql.query("update commands set sealed_payload = null where id = $1 and sealed_payload is not null", [commandId]);
 
 /** Of commands that change the password by which a station logs in. */
 export const PASSWORD_OUTCOMES: readonly (readonly [string, OutcomeEffect])[] = [

@@ -4,7 +4,7 @@ import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type { CommandableStation } from "../commands/find-commandable-station.ts";
 import { inTransaction } from "../database.ts";
 import { writeRegistryNow } from "../stations/station-registry.ts";
-import { MIN_PASSWORD_LENGTH, passwordIn } from "./new-password.ts";
+import { MIN_PASSWORD_LENGTH, passwordIn, setsPasswordTwice } from "./new-password.ts";
 import { lockOpenChange, openPasswordChange } from "./password-change.ts";
 import type { CredentialDeps } from "./rotate-credentials.ts";
 import { abandonPasswordChange } from "./send-password-change.ts";
@@ -17,6 +17,7 @@ export type PasswordPreparation = (
 export type PreparationRefusal =
   | { kind: "under-way" }
   | { kind: "too-short"; minLength: number }
+  | { kind: "twice" }
   /** The gateways cannot be told of the new password now. */
   | { kind: "registry-away" };
 
@@ -41,6 +42,7 @@ export async function preparePasswordCommand(
   if (validatePayload(station.version, command.action, "request", command.payload) !== undefined) return ok(undefined);
   const password = passwordIn(command.action, command.payload);
   if (password === undefined) return ok(undefined);
+  if (setsPasswordTwice(command.action, command.payload)) return err({ kind: "twice" });
   if (password.length < MIN_PASSWORD_LENGTH) return err({ kind: "too-short", minLength: MIN_PASSWORD_LENGTH });
   const { pool } = deps.registry;
   const { id: stationId, orgId, version } = station;
