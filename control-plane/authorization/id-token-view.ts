@@ -22,15 +22,16 @@ const TOKEN_TYPES = [
 
 export const tokenStatus = z.enum(TOKEN_STATUSES);
 
-/** idTag and idToken are case-insensitive (C16 CiString, P2 IdTokenType). */
-const folded = (max: number) => oneLine(max).transform((text) => text.trim().toLowerCase());
+const trimmed = (max: number) => oneLine(max).transform((text) => text.trim());
 const limit = z.int().min(1).max(1_000).nullable();
 
 const settings = {
   type: z.enum(TOKEN_TYPES).nullable().describe("what kind of token it is, for OCPP 2.x local lists"),
   status: tokenStatus.describe("what stations are told when it is held to them"),
   expires_at: givenTime().nullable().describe("accepted only until then"),
-  group_id_token: folded(36).nullable().describe("tokens of one group may stop each other's sessions"),
+  group_id_token: trimmed(36)
+    .nullable()
+    .describe("tokens of one group may stop each other's sessions; stations are told it in this spelling"),
   max_active_transactions: limit.describe(
     "sessions that may run at once; one more is told ConcurrentTx. null: any number",
   ),
@@ -39,7 +40,9 @@ const settings = {
 
 /** A whole token: what is left out has its default. */
 export const idTokenEntry = z.strictObject({
-  id_token: folded(MAX_TOKEN).describe("idTag of OCPP 1.6, idToken of 2.x; upper and lower case are the same"),
+  id_token: trimmed(MAX_TOKEN).describe(
+    "idTag of OCPP 1.6, idToken of 2.x; upper and lower case are the same token (C16 CiString, P2 IdTokenType); stations are told it in this spelling",
+  ),
   type: settings.type.default(null),
   status: settings.status.default("Accepted"),
   expires_at: settings.expires_at.default(null),
@@ -62,7 +65,7 @@ export const idToken = named(
   "IdToken",
   z.object({
     token_id: z.string(),
-    id_token: z.string().describe("in lower case"),
+    id_token: z.string().describe("as it was entered last"),
     type: z.enum(TOKEN_TYPES).nullable(),
     status: tokenStatus,
     expires_at: isoTime().nullable(),
@@ -76,7 +79,7 @@ export const idToken = named(
 
 export const ID_TOKEN_EXAMPLE = {
   token_id: "tok_01hxab1c2d3e4f5g",
-  id_token: "04a2b3c4d5e680",
+  id_token: "04A2B3C4D5E680",
   type: "ISO14443",
   status: "Accepted",
   expires_at: null,

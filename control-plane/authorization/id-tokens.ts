@@ -1,6 +1,6 @@
 import type { Sql } from "../database.ts";
 import { newId } from "../ids.ts";
-import type { StoredStatus } from "./token-status.ts";
+import { foldToken, SPELLED_GROUP, SPELLED_TOKEN, type StoredStatus } from "./token-status.ts";
 
 export const TOKEN_STATUSES = ["Accepted", "Blocked", "Expired", "Invalid"] as const satisfies readonly StoredStatus[];
 
@@ -9,14 +9,14 @@ export const DEFAULT_MAX_ACTIVE_TRANSACTIONS = 1;
 
 /** An idTag (1.6) or idToken (2.x) of an organisation, as it is entered. */
 export interface IdTokenEntry {
-  /** Case-folded. */
+  /** As it is spelled; upper and lower case are the same token. */
   token: string;
   /** IdTokenEnumType of 2.x, for local lists; tokens are told apart by their text alone. */
   type: string | null;
   status: StoredStatus;
   /** Accepted only until then. */
   expiresAt: Date | null;
-  /** Tokens of one group may stop each other's transactions (1.6 parentIdTag, 2.x groupIdToken). */
+  /** Tokens of one group, in any case, may stop each other's transactions (1.6 parentIdTag, 2.x groupIdToken). */
   groupToken: string | null;
   /** Null: any number. */
   maxActiveTransactions: number | null;
@@ -34,7 +34,7 @@ export interface IdToken extends IdTokenEntry {
   createdAtText: string;
 }
 
-const COLUMNS = `id, token, type, status, expires_at as "expiresAt", group_token as "groupToken",
+const COLUMNS = `id, ${SPELLED_TOKEN} as token, type, status, expires_at as "expiresAt", ${SPELLED_GROUP} as "groupToken",
   max_active_transactions as "maxActiveTransactions", note, created_at as "createdAt", changed_at as "changedAt",
   (extract(epoch from changed_at) * 1000000)::float8 as revision,
   to_char(created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"') as "createdAtText"`;
@@ -48,24 +48,24 @@ export async function putIdTokens(
   orgId: string,
   entries: readonly IdTokenEntry[],
 ): Promise<(IdToken & { added: boolean })[]> {
-  const sorted = entries.toSorted((a, b) => (a.token < b.token ? -1 : 1));
+  const inOrder = (a: { token: string }, b: { token: string }) => (foldToken(a.token) < foldToken(b.token) ? -1 : 1);
   const rows = await sql.query<IdToken & { added: boolean }>(
-    `insert into id_tokens (org_id, id, token, type, status, expires_at, group_token, max_active_transactions, note)
-     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::int[], $9::text[])
+    `insert into id_tokens (org_id, id, token, type, status, expires_at, group_token, max_active_transactions, note, spelling, group_spelling)
+     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[])
      on conflict (org_id, token) do update set type = excluded.type, status = excluded.status, expires_at = excluded.expires_at,
        group_token = excluded.group_token, max_active_transactions = excluded.max_active_transactions, note = excluded.note,
-       changed_at = clock_timestamp()
+       spelling = excluded.spelling, group_spelling = excluded.group_spelling, changed_at = clock_timestamp()
      returning ${COLUMNS}, xmax = 0 as added`,
-    [orgId, ...columnsOf(sorted)],
+    [orgId, ...columnsOf(entries.toSorted(inOrder))],
   );
-  return rows.toSorted((a, b) => (a.token < b.token ? -1 : 1));
+  return rows.toSorted(inOrder);
 }
 
 /** Adds a token; undefined: the organisation has it already. */
 export async function addIdToken(sql: Sql, orgId: string, entry: IdTokenEntry): Promise<IdToken | undefined> {
   const [row] = await sql.query<IdToken>(
-    `insert into id_tokens (org_id, id, token, type, status, expires_at, group_token, max_active_transactions, note)
-     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::int[], $9::text[])
+    `insert into id_tokens (org_id, id, token, type, status, expires_at, group_token, max_active_transactions, note, spelling, group_spelling)
+     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[])
      on conflict (org_id, token) do nothing returning ${COLUMNS}`,
     [orgId, ...columnsOf([entry])],
   );
@@ -74,14 +74,18 @@ export async function addIdToken(sql: Sql, orgId: string, entry: IdTokenEntry): 
 
 const columnsOf = (entries: readonly IdTokenEntry[]): unknown[] => [
   entries.map(() => newId("tok")),
-  entries.map((entry) => entry.token),
+  entries.map((entry) => foldToken(entry.token)),
   entries.map((entry) => entry.type),
   entries.map((entry) => entry.status),
   entries.map((entry) => entry.expiresAt?.toISOString() ?? null),
-  entries.map((entry) => entry.groupToken),
+  entries.map((entry) => foldIfAny(entry.groupToken)),
   entries.map((entry) => entry.maxActiveTransactions),
   entries.map((entry) => entry.note),
+  entries.map((entry) => entry.token),
+  entries.map((entry) => entry.groupToken),
 ];
+
+const foldIfAny = (text: string | null): string | null => (text === null ? null : foldToken(text));
 
 type IdTokenChange = { [Name in Exclude<keyof IdTokenEntry, "token">]?: IdTokenEntry[Name] | undefined };
 
@@ -89,7 +93,7 @@ const COLUMN_OF = {
   type: "type",
   status: "status",
   expiresAt: "expires_at",
-  groupToken: "group_token",
+  groupToken: "group_spelling",
   maxActiveTransactions: "max_active_transactions",
   note: "note",
 } as const satisfies Record<keyof IdTokenChange, string>;
@@ -101,12 +105,14 @@ export async function changeIdToken(
   id: string,
   change: IdTokenChange,
 ): Promise<IdToken | undefined> {
+  const { groupToken } = change;
   const names = (Object.keys(COLUMN_OF) as (keyof IdTokenChange)[]).filter((name) => change[name] !== undefined);
   const sets = names.map((name, place) => `${COLUMN_OF[name]} = $${place + 3}`);
   const values = names.map((name) => {
     const value = change[name];
     return value instanceof Date ? value.toISOString() : (value ?? null);
   });
+  if (groupToken !== undefined) sets.push(`group_token = $${values.push(foldIfAny(groupToken)) + 2}`);
   const [row] = await sql.query<IdToken>(
     `update id_tokens set ${[...sets, "changed_at = clock_timestamp()"].join(", ")}
      where org_id = $1 and id = $2 returning ${COLUMNS}`,
@@ -129,13 +135,13 @@ export async function deleteIdToken(
   return row;
 }
 
-/** One token by its id or its text (folded here). */
+/** One token by its id or its text, in any case. */
 export async function findIdToken(
   sql: Sql,
   orgId: string,
   by: { id: string } | { token: string },
 ): Promise<IdToken | undefined> {
-  const [column, value] = "id" in by ? ["id", by.id] : ["token", by.token.toLowerCase()];
+  const [column, value] = "id" in by ? ["id", by.id] : ["token", foldToken(by.token)];
   const [row] = await sql.query<IdToken>(`select ${COLUMNS} from id_tokens where org_id = $1 and ${column} = $2`, [
     orgId,
     value,
@@ -172,8 +178,8 @@ export async function listIdTokens(
       after[1] ?? null,
       filter.status ?? null,
       filter.q ?? null,
-      filter.groupToken?.toLowerCase() ?? null,
-      filter.token?.toLowerCase() ?? null,
+      foldIfAny(filter.groupToken ?? null),
+      foldIfAny(filter.token ?? null),
       limit,
     ],
   );

@@ -5,6 +5,7 @@ import { defineRoute, type Route } from "../http/route.ts";
 import { forgetQuietly, type IdTokenDeps } from "./id-token-routes.ts";
 import { entryOf, idTokenEntry } from "./id-token-view.ts";
 import { putIdTokens } from "./id-tokens.ts";
+import { foldToken } from "./token-status.ts";
 
 /** With notes and all they fit into a body of 1 MiB. */
 const MAX_TOKENS = 2_000;
@@ -43,14 +44,14 @@ export function importIdTokensRoute(deps: IdTokenDeps): Route {
           created: 1,
           replaced: 1,
           results: [
-            { id_token: "04a2b3c4d5e680", token_id: "tok_01hxab1c2d3e4f5g", outcome: "replaced" },
-            { id_token: "04a2b3c4d5e681", token_id: "tok_01hxab1c2d3e4f5h", outcome: "created" },
+            { id_token: "04A2B3C4D5E680", token_id: "tok_01hxab1c2d3e4f5g", outcome: "replaced" },
+            { id_token: "04A2B3C4D5E681", token_id: "tok_01hxab1c2d3e4f5h", outcome: "created" },
           ],
         },
       },
     },
     async handle({ caller, body }) {
-      refuseRepeated(body.id_tokens.map((entry) => entry.id_token));
+      refuseRepeated(body.id_tokens.map((entry) => foldToken(entry.id_token)));
       // One statement: all of it or nothing.
       const stored = await putIdTokens(deps.sql, caller.orgId, body.id_tokens.map(entryOf));
       await forgetQuietly(
@@ -58,9 +59,9 @@ export function importIdTokensRoute(deps: IdTokenDeps): Route {
         caller.orgId,
         stored.filter(({ added }) => !added),
       );
-      const byToken = new Map(stored.map((token) => [token.token, token]));
+      const byToken = new Map(stored.map((token) => [foldToken(token.token), token]));
       const results = body.id_tokens.flatMap(({ id_token }) => {
-        const token = byToken.get(id_token);
+        const token = byToken.get(foldToken(id_token));
         return token === undefined
           ? []
           : [{ id_token, token_id: token.id, outcome: token.added ? ("created" as const) : ("replaced" as const) }];

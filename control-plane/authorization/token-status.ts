@@ -11,6 +11,7 @@ export interface TokenStatus {
   /** False: the organisation has no such token; the status is Invalid then. */
   known: boolean;
   expiresAt: Date | null;
+  /** As it is spelled: there are stations that tell groups apart by case. */
   groupToken: string | null;
   /** How many transactions of it may run at once; null: any number. */
   maxActiveTransactions: number | null;
@@ -20,6 +21,13 @@ export interface TokenStatus {
 
 /** As the table has it: tokens are case-insensitive (C16 CiString; P2 IdTokenType). */
 export const foldToken = (token: string): string => storableText(token).toLowerCase();
+
+/** SQL: a token as its organisation spelled it, which is what stations and people are told. */
+export const SPELLED_TOKEN = "coalesce(id_tokens.spelling, id_tokens.token)";
+
+/** SQL, the same of its group. A release that knows no spellings changes group_token alone: then that is the newer word. */
+export const SPELLED_GROUP =
+  "case when lower(id_tokens.group_spelling) = lower(id_tokens.group_token) then id_tokens.group_spelling else id_tokens.group_token end";
 
 /**
  * The status of a token of the organisation.
@@ -39,7 +47,7 @@ export async function readTokenStatus(
     max_active_transactions: number | null;
     revision: string;
   }>(
-    `select status, expires_at, coalesce(expires_at <= now(), false) as expired, group_token, max_active_transactions,
+    `select status, expires_at, coalesce(expires_at <= now(), false) as expired, ${SPELLED_GROUP} as group_token, max_active_transactions,
             (extract(epoch from changed_at) * 1000000)::bigint::text as revision
      from id_tokens where org_id = $1 and token = $2 ${lock === undefined ? "" : "for no key update"}`,
     [orgId, foldToken(token)],

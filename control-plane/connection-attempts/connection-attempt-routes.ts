@@ -11,7 +11,7 @@ import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { type EvidenceDeps, loadConnectionEvidence } from "./connection-evidence.ts";
 import { diagnose } from "./diagnose.ts";
-import { detailOf, DIAGNOSIS_CODES, remedyFor, type UnitSettings } from "./remedies.ts";
+import { detailOf, DIAGNOSIS_CODES, remedyFor, seenOf, type UnitSettings } from "./remedies.ts";
 import { SIMILARITIES } from "./similar-attempts.ts";
 
 export interface ConnectionAttemptDeps extends EvidenceDeps {
@@ -69,7 +69,7 @@ const EXAMPLE = {
   online: false,
   diagnosis: {
     code: "no_credentials",
-    detail: "The unit sends no user name and password. Last at 2026-05-01T10:30:05.120Z, 4 times in a row.",
+    detail: "The unit sends no user name and password. Last at 2026-05-01T10:30:05.120Z, 4 times.",
     remedy: "Switch HTTP Basic authentication on in the unit.",
   },
   attempts: [
@@ -169,7 +169,7 @@ async function attemptsOf(
 const attemptView = (attempt: ConnectionAttempt) => ({
   at: isoMillis(new Date(attempt.atMs)),
   outcome: attempt.outcome,
-  detail: [detailOf(attempt.outcome), ...(attempt.detail === undefined ? [] : [attempt.detail])].join(" "),
+  detail: [detailOf(attempt.outcome), ...seenOf(attempt, attempt.times ?? 1)].join(" "),
   path: attempt.path,
   subprotocols: attempt.subprotocols,
   remote_address: attempt.remoteAddress,

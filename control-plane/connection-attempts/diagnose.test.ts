@@ -66,22 +66,31 @@ describe("a unit that is not connected", () => {
       expect(remedy).toContain(word);
   });
 
-  test("is refused: the newest reason counts, and how often in a row", () => {
+  test("is refused: the newest reason counts, and how often", () => {
     const evidence = {
       ...unseen,
       attempts: [attempt("bad_credentials", 5), attempt("bad_credentials", 15), attempt("no_credentials", 25)],
     };
     expect(diagnose(evidence)).toMatchObject({
       code: "bad_credentials",
-      detail: expect.stringContaining("2 times in a row"),
+      detail: `${detailOf("bad_credentials")} Last at ${ago(5).toISOString()}, 2 times.`,
       remedy: expect.stringContaining(unit.identity),
     });
     expect(diagnose({ ...unseen, attempts: [attempt("no_credentials", 5, { times: 7 })] }).detail).toContain(
-      "7 times in a row",
+      "7 times.",
     );
     expect(
       diagnose({ ...unseen, attempts: [attempt("wrong_version", 5, { subprotocols: "ocpp2.0.1" })] }).detail,
     ).toContain("It offers ocpp2.0.1.");
+  });
+
+  test("is refused: what the gateway saw is a sentence, and of several attempts that of the last", () => {
+    const detail = "the user name is not the charge point id of the URL";
+    const of = (times: number) =>
+      diagnose({ ...unseen, attempts: [attempt("bad_credentials", 5, { detail, times })] }).detail;
+    const begin = `${detailOf("bad_credentials")} Last at ${ago(5).toISOString()}`;
+    expect(of(1)).toBe(`${begin}. The user name is not the charge point id of the URL.`);
+    expect(of(3)).toBe(`${begin}, 3 times. The last time: the user name is not the charge point id of the URL.`);
   });
 
   test("is refused since it left: that, not that it left", () => {

@@ -1,6 +1,6 @@
 import type { ConnectionAttempt } from "@dynamo-csms/proto/connection-attempt";
 import type { Registration } from "@dynamo-csms/proto/station-record";
-import { type DiagnosisCode, detailOf, remedyFor, type UnitSettings } from "./remedies.ts";
+import { type DiagnosisCode, detailOf, remedyFor, seenOf, type UnitSettings } from "./remedies.ts";
 import type { Similarity } from "./similar-attempts.ts";
 
 /** All that is known of a unit's connection. */
@@ -108,7 +108,7 @@ function isFlapping({ unit, now, attempts }: ConnectionEvidence): Diagnosis | un
   return undefined;
 }
 
-/** How long the newest outcome has been the outcome, and what the gateway saw. */
+/** How often the newest outcome has been the outcome (connections that stood in between not told apart), and what the gateway saw. */
 function oftenAs(attempts: readonly ConnectionAttempt[]): string {
   const [newest] = attempts;
   if (newest === undefined) return "";
@@ -116,12 +116,12 @@ function oftenAs(attempts: readonly ConnectionAttempt[]): string {
   const times = attempts
     .slice(0, other === -1 ? attempts.length : other)
     .reduce((sum, attempt) => sum + (attempt.times ?? 1), 0);
-  const seen = `Last at ${new Date(newest.atMs).toISOString()}${times > 1 ? `, ${times} times in a row` : ""}.`;
+  const seen = `Last at ${new Date(newest.atMs).toISOString()}${times > 1 ? `, ${times} times` : ""}.`;
   const offered = newest.outcome === "subprotocol_mismatch" || newest.outcome === "wrong_version";
   return [
     seen,
     ...(offered && newest.subprotocols !== "" ? [`It offers ${newest.subprotocols}.`] : []),
-    ...(newest.detail === undefined ? [] : [newest.detail]),
+    ...seenOf(newest, times),
   ].join(" ");
 }
 

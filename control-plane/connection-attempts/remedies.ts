@@ -1,4 +1,4 @@
-import { ATTEMPT_OUTCOMES } from "@dynamo-csms/proto/connection-attempt";
+import { ATTEMPT_OUTCOMES, type ConnectionAttempt } from "@dynamo-csms/proto/connection-attempt";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 
 /** What a connection can be found to be: how an attempt ended, and what only more than one fact together tells. */
@@ -164,6 +164,16 @@ const FINDINGS: Record<DiagnosisCode, Finding> = {
 
 /** What it is, in a sentence. */
 export const detailOf = (code: DiagnosisCode): string => FINDINGS[code].detail;
+
+/**
+ * What the gateway saw of an attempt, as a sentence; none: nothing beside its outcome. Several that are told as one (a wrong
+ * user name and a wrong password have one outcome) have only what was seen of the last, and it says so.
+ */
+export function seenOf({ detail }: Pick<ConnectionAttempt, "detail">, times: number): string[] {
+  const text = detail?.trim().replace(/\.$/, "") ?? "";
+  if (text === "") return [];
+  return [times > 1 ? `The last time: ${text}.` : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`];
+}
 
 /** What to do on site, with the unit's own address and id; null: nothing. */
 export const remedyFor = (code: DiagnosisCode, unit: UnitSettings): string | null =>

@@ -36,8 +36,11 @@ interface Attempt {
 }
 
 export interface RateLimits {
-  /** Counts one request. @returns the RateLimit headers of the answer. Throws ProblemError rate_limited. */
-  consume(bucket: RateLimitBucket, key: string): Promise<Record<string, string>>;
+  /**
+   * Counts one request. @param more what it stands for beyond one; never so much that an unused limit would refuse it.
+   * @returns the RateLimit headers of the answer. Throws ProblemError rate_limited.
+   */
+  consume(bucket: RateLimitBucket, key: string, more?: number): Promise<Record<string, string>>;
   /** Counts one attempt on an account. The caller decides what to say when there were too many. */
   attempt(limit: AccountLimit, key: string): Promise<Attempt>;
 }
@@ -64,7 +67,7 @@ export function createRateLimits(redis: RedisConnection, config: RateLimitConfig
     }),
   );
 
-  async function count(name: RateLimitBucket | AccountLimit, key: string): Promise<Attempt> {
+  async function count(name: RateLimitBucket | AccountLimit, key: string, points = 1): Promise<Attempt> {
     const limiter = limiters.get(name);
     if (limiter === undefined) throw new Error(`no rate limit ${name}`);
     const told = (allowed: boolean, state: RateLimiterRes): Attempt => {
@@ -78,7 +81,7 @@ export function createRateLimits(redis: RedisConnection, config: RateLimitConfig
       return { allowed, retryAfterSeconds, headers };
     };
     try {
-      return told(true, await limiter.consume(key));
+      return told(true, await limiter.consume(key, points));
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return told(false, refusal);
       throw refusal;
@@ -86,16 +89,17 @@ export function createRateLimits(redis: RedisConnection, config: RateLimitConfig
   }
 
   return {
-    async consume(bucket, key) {
-      const { allowed, retryAfterSeconds, headers } = await count(bucket, key);
-      if (allowed) return headers;
+    async consume(bucket, key, more) {
       const { requests, windowSeconds } = config[bucket];
+      const points = more === undefined ? 1 : Math.min(more, requests - 1);
+      const { allowed, retryAfterSeconds, headers } = await count(bucket, key, points);
+      if (allowed) return headers;
       throw new ProblemError("rate_limited", `More than ${requests} requests in ${windowSeconds} seconds.`, {
         retryAfterSeconds,
         headers,
       });
     },
-    attempt: count,
+    attempt: (limit, key) => count(limit, key),
   };
 }
 

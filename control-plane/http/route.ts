@@ -104,6 +104,8 @@ export interface RouteDefinition<
   tag: string;
   access: A;
   rateLimit: RateLimitBucket;
+  /** For bodies that stand for many requests: how many this one is counted as. Default: 1. */
+  countsAs?(body: Parsed<B>): number;
   /** POSTs that create or act take an Idempotency-Key. */
   idempotent?: boolean;
   /** Whether calls stand in the audit log. Default: all but GETs. */

@@ -44,7 +44,8 @@ export async function runRoute(
       apiKey: request.get("x-api-key"),
     });
     const remoteAddress = request.ip ?? "";
-    headers = await deps.rateLimits.consume(route.rateLimit, nameOf(caller) ?? `address:${remoteAddress}`);
+    const counted = nameOf(caller) ?? `address:${remoteAddress}`;
+    headers = await deps.rateLimits.consume(route.rateLimit, counted);
 
     if (answersJson(route) && request.accepts("application/json", "application/problem+json") === false)
       throw new ProblemError("not_acceptable", "This endpoint answers with application/json.");
@@ -52,6 +53,9 @@ export async function runRoute(
     const query = parseQuery(route, request, deps.validator);
     const raw = hasBody(route) ? await readBody(request, deps.bodyLimits) : Buffer.alloc(0);
     const body = hasBody(route) ? parseBody(route, raw, request.get("content-type"), deps.validator) : undefined;
+
+    const more = (route.countsAs?.(body) ?? 1) - 1;
+    if (more > 0) headers = await deps.rateLimits.consume(route.rateLimit, counted, more);
 
     const { requestId, signal, log } = context;
     const run = () =>

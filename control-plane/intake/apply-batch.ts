@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type pg from "pg";
 import { inTransaction, type Sql } from "../database.ts";
 import { findStations, type KnownStation } from "../stations/known-station.ts";
-import type { MeterShapes } from "../transactions/record-meter-values.ts";
+import type { MeterShapes } from "../transactions/meter-shapes.ts";
 import { collectEffects } from "./collect-effects.ts";
 import { type DeadLetter, deadLetterOf, type PlacedFrame, setAside } from "./dead-letters.ts";
 import { Effects } from "./effects.ts";

@@ -127,6 +127,7 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
         nodeId: event.nodeId,
         notes: event.event === "opened" ? event.notes : [],
         remoteAddress: event.remoteAddress,
+        listener: event.event === "opened" ? (event.listener ?? null) : null,
         ocppVersion: frame.version,
       });
       return;

@@ -1,6 +1,7 @@
-import { recordChargingReports, recordProfileReports } from "../charging-profiles/record-charging-reports.ts";
+import { recordChargingReports } from "../charging-profiles/record-charging-reports.ts";
+import { recordProfileReports } from "../charging-profiles/record-profile-reports.ts";
 import type { Sql } from "../database.ts";
-import { recordTransferReports } from "../firmware/transfer-jobs.ts";
+import { recordTransferReports } from "../firmware/record-transfer-reports.ts";
 import { recordReservationUpdates } from "../reservations/record-reservations.ts";
 import type { Effects } from "./effects.ts";
 

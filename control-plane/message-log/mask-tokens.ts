@@ -64,9 +64,17 @@ function nameIn(literal: string): string {
   }
 }
 
-/** Enough to tell two tokens of one site apart, too little to make one of it. */
 function masked(literal: string): string {
-  const characters = Array.from(nameIn(literal));
-  const shown = characters.length < 8 ? "***" : `${characters.slice(0, 2).join("")}…${characters.slice(-2).join("")}`;
-  return JSON.stringify(literal.startsWith('"') && literal.length > 1 && literal.endsWith('"') ? shown : "***");
+  const whole = literal.startsWith('"') && literal.length > 1 && literal.endsWith('"');
+  return JSON.stringify(whole ? maskToken(nameIn(literal)) : "***");
 }
+
+/** Enough to tell two tokens of one site apart, too little to make one of it. */
+export function maskToken(token: string): string {
+  const characters = Array.from(token);
+  return characters.length < 8 ? "***" : `${characters.slice(0, 2).join("")}…${characters.slice(-2).join("")}`;
+}
+
+/** `maskTokens` of what was read already. */
+export const maskTokensIn = (value: unknown): unknown =>
+  value === undefined ? undefined : JSON.parse(maskTokens(JSON.stringify(value)));

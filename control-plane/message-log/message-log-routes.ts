@@ -8,6 +8,7 @@ import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import {
   direction,
+  isOfAction,
   message,
   messageColumns,
   type MessageRow,
@@ -56,7 +57,7 @@ export function messageLogRoutes({ pool, streams }: MessageLogDeps): Route[] {
       operationId: "listMessages",
       summary: "The OCPP frames of a charge point, newest first",
       description:
-        "Frames are shown as they travelled, except that known secret fields are masked, and tokens too where the key lacks read:id_tokens. What vendors put into DataTransfer is theirs and shown as it is. Heartbeats are not kept here.",
+        "Frames are shown as they travelled, except that known secret fields are masked, and tokens too where the key lacks read:id_tokens. What vendors put into DataTransfer is theirs and shown as it is. Heartbeats are kept only where the intake runs with LOG_HEARTBEATS=true, or when they were refused. What a gateway answers by itself has no latency_ms: its answer is on its way as soon as the frame is stored.",
       tag: "Charge points",
       access: { kind: "organization", scope: "read:messages" },
       rateLimit: "read",
@@ -65,7 +66,7 @@ export function messageLogRoutes({ pool, streams }: MessageLogDeps): Route[] {
         ...pageQuery,
         from: givenTime().optional(),
         to: givenTime().optional().describe("exclusive"),
-        action: z.string().max(64).optional(),
+        action: z.string().max(64).optional().describe("of CALLs, and of the answers to ours"),
         direction: direction.optional(),
         message_id: z
           .string()
@@ -97,7 +98,7 @@ export function messageLogRoutes({ pool, streams }: MessageLogDeps): Route[] {
           `select ${messageColumns("$9::int")} from message_log m
            where m.station_id = $1 and ($2::bigint is null or (m.epoch, m.seq) ${compare} ($2::bigint, $3::bigint))
              and ($4::timestamptz is null or m.received_at >= $4::timestamptz) and ($5::timestamptz is null or m.received_at < $5::timestamptz)
-             and ($6::text is null or m.action = $6::text) and ($7::smallint is null or m.direction = $7::smallint)
+             and ($6::text is null or ${isOfAction("$6::text")}) and ($7::smallint is null or m.direction = $7::smallint)
              and ($8::text is null or m.message_id = $8::text)
              and ($10::text is null or $10::text = case when m.answer like '[4,%' then 'refused' when m.flagged then 'flagged' else 'ok' end)
              and ($11::boolean is null or m.flagged = $11::boolean)

@@ -9,14 +9,12 @@ import { isoMillis } from "../http/iso-time.ts";
 import { named } from "../http/json-schema.ts";
 import { maskSecretSettings } from "./mask-secrets.ts";
 import { maskTokens } from "./mask-tokens.ts";
+import { seesTokens, TOKEN_SCOPE } from "./token-scope.ts";
 
 const TYPES = { 2: "CALL", 3: "CALLRESULT", 4: "CALLERROR", 5: "CALLRESULTERROR", 6: "SEND" } as const;
 export const direction = z.enum(["from_charge_point", "to_charge_point"]);
 const type = z.enum(["CALL", "CALLRESULT", "CALLERROR", "CALLRESULTERROR", "SEND", "unreadable"]);
 export const validation = z.enum(["ok", "flagged", "refused"]);
-
-/** Keys with it are shown tokens as they travelled. */
-const TOKEN_SCOPE: Scope = "read:id_tokens";
 
 /** Frames may be as large as the gateways' limit; a page of such frames would be no page. */
 export const SHOWN_CHARACTERS = 65_536;
@@ -27,7 +25,10 @@ export const message = named(
     received_at: isoTime(),
     direction,
     type,
-    action: z.string().nullable(),
+    action: z
+      .string()
+      .nullable()
+      .describe("the charge point's answer to a command of ours has that command's; null where nobody can tell"),
     message_id: z.string().nullable(),
     raw: z
       .string()
@@ -54,7 +55,9 @@ export const message = named(
       .number()
       .int()
       .nullable()
-      .describe("from the frame to its answer: ours for the charge point's CALLs, the charge point's for ours"),
+      .describe(
+        "from the frame to its answer: ours for the charge point's CALLs, the charge point's for ours; null for CALLs that the gateway answers by itself",
+      ),
     node_id: z.string().nullable().describe("the gateway that held the connection"),
     connection: z.number().int().describe("grows with each connection of the unit"),
     epoch: z.number().int().describe("the same as `connection`"),
@@ -77,12 +80,20 @@ export interface MessageRow {
   latency_ms: number | null;
 }
 
+/** SQL: of which command a frame of `message_log m` is the station's answer, by the primary key of `commands`. */
+const ANSWERED_ACTION =
+  "(select c.action from commands c where m.direction = 0 and c.id = m.message_id and c.station_id = m.station_id)";
+
+/** SQL: whether a frame of `message_log m` is of an action; most rows tell without a look elsewhere. @param action SQL */
+export const isOfAction = (action: string): string =>
+  `(m.action = ${action} or (m.action is null and ${ANSWERED_ACTION} = ${action}))`;
+
 /**
- * What a MessageRow is made of, to be read from `message_log m`. Our own CALLs have their times in `commands`: the message
- * id is the command's. @param characters SQL for how much of a frame is wanted.
+ * What a MessageRow is made of, to be read from `message_log m`. Our own CALLs have their times in `commands`, and what
+ * stations answer has its action there: the message id is the command's. @param characters SQL for how much of a frame is wanted.
  */
 export const messageColumns = (characters: string): string => `
-  m.epoch::text as epoch, m.seq, m.received_at, m.direction, m.flagged, m.action, m.message_id, substr(m.raw, 1, ${characters}) as raw,
+  m.epoch::text as epoch, m.seq, m.received_at, m.direction, m.flagged, coalesce(m.action, ${ANSWERED_ACTION}) as action, m.message_id, substr(m.raw, 1, ${characters}) as raw,
   length(m.raw) > ${characters} as truncated, m.answer, m.node_id,
   case when m.direction = 0 then m.latency_ms
        else (select greatest(0, extract(epoch from c.answered_at - c.sent_at) * 1000)::int from commands c
@@ -92,7 +103,7 @@ export const messageColumns = (characters: string): string => `
 export function messageView(row: MessageRow, version: OcppVersion, scopes: readonly Scope[]): z.output<typeof message> {
   const shown = (text: string) => {
     const withoutSecrets = maskSecretSettings(text);
-    return scopes.includes(TOKEN_SCOPE) ? withoutSecrets : maskTokens(withoutSecrets);
+    return seesTokens(scopes) ? withoutSecrets : maskTokens(withoutSecrets);
   };
   const number = /^\s*\[\s*([2-6])\s*,/.exec(row.raw)?.[1];
   const kind = number === undefined ? "unreadable" : TYPES[Number(number) as keyof typeof TYPES];

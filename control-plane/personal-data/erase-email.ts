@@ -1,5 +1,6 @@
 import type { Sql } from "../database.ts";
 import type { Counts } from "./erase-token.ts";
+import { eventPages, inPage, pageValues } from "./event-pages.ts";
 
 /** What stands in the place of a name and of an address. */
 const NAME = "erased";
@@ -14,7 +15,7 @@ const HANDOVER = `select 1 from handovers h join projects p on p.id = h.project_
  * An installer's own account is not the organisation's; its owner closes it. Safe to run again.
  * @param email case-folded.
  */
-export async function eraseEmail(sql: Sql, orgId: string, email: string): Promise<Counts> {
+export async function eraseEmail(sql: Sql, orgId: string, email: string, eventPageSize: number): Promise<Counts> {
   const counts: Counts = {};
   const run = async (table: string, statement: string, values: unknown[]) => {
     const rows = await sql.query(`${statement} returning 1`, values);
@@ -36,13 +37,14 @@ export async function eraseEmail(sql: Sql, orgId: string, email: string): Promis
      where m.template = 'handover_completed' and exists (${HANDOVER} and h.project_id = m.data ->> 'project_id' and h.site_contact_name = m.data ->> 'site_contact_name')`,
     [orgId, email, NAME],
   );
-  await run(
-    "events",
-    `update events e set data = jsonb_set(e.data::jsonb, '{site_contact_name}', to_jsonb($3::text))::json
-     where e.org_id = $1 and e.type = 'handover.completed'
-       and exists (${HANDOVER} and h.project_id = e.data ->> 'project_id' and h.site_contact_name = e.data ->> 'site_contact_name')`,
-    [orgId, email, NAME],
-  );
+  for await (const page of eventPages(sql, eventPageSize))
+    await run(
+      "events",
+      `update events t set data = jsonb_set(t.data::jsonb, '{site_contact_name}', to_jsonb($3::text))::json
+       where t.org_id = $1 and t.type = 'handover.completed' and ${inPage(4)}
+         and exists (${HANDOVER} and h.project_id = t.data ->> 'project_id' and h.site_contact_name = t.data ->> 'site_contact_name')`,
+      [orgId, email, NAME, ...pageValues(page)],
+    );
   await run(
     "projects",
     `update projects set site_owner_name = $3, site_owner_email = $4 where org_id = $1 and lower(site_owner_email) = $2`,

@@ -2,13 +2,16 @@ import { authorizationCache } from "@dynamo-csms/proto/redis-keys";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import type pg from "pg";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
-import { TOKEN_COLUMNS, TOKEN_PLACES, type TokenPlace } from "./places.ts";
+import { eventPages, inPage, pageValues } from "./event-pages.ts";
+import { EVENTS_PLACE, TOKEN_COLUMNS, TOKEN_PLACES, type TokenPlace } from "./places.ts";
 
 export interface EraseDeps {
   pool: pg.Pool;
   redis: RedisConnection;
   /** Stations whose rows are gone through in one transaction. */
   pageSize: number;
+  /** Events, of whatever organisation, that are gone through in one statement. */
+  eventPageSize: number;
 }
 
 /** How many rows of each table lost the token. */
@@ -31,15 +34,33 @@ export async function eraseToken(deps: EraseDeps, orgId: string, token: string, 
   await deps.redis.hdel(authorizationCache(orgId), token);
   const pattern = jsonStringPattern(token);
   const replacement = JSON.stringify(pseudonym);
-  for (const place of TOKEN_PLACES.filter(({ scope }) => scope === "organization"))
-    await replaceIn(sql, place, `t.org_id = $3`, [pattern, replacement, orgId], counts);
+  await eraseFromStations(deps, orgId, { token, pseudonym, pattern, replacement }, counts);
+  // Last: an event that is told meanwhile is told of rows that the token may not have left yet.
+  for await (const page of eventPages(sql, deps.eventPageSize))
+    await replaceIn(
+      sql,
+      EVENTS_PLACE,
+      `t.org_id = $3 and ${inPage(4)}`,
+      [pattern, replacement, orgId, ...pageValues(page)],
+      counts,
+    );
+  return counts;
+}
+
+async function eraseFromStations(
+  deps: EraseDeps,
+  orgId: string,
+  { token, pseudonym, pattern, replacement }: Record<"token" | "pseudonym" | "pattern" | "replacement", string>,
+  counts: Counts,
+): Promise<void> {
+  const sql = sqlOn(deps.pool);
   for (let after = "0"; ;) {
     const page = await sql.query<{ id: string; identity: string }>(
       `select id::text as id, identity from stations where org_id = $1 and id > $2 order by stations.id limit $3`,
       [orgId, after, deps.pageSize],
     );
     const last = page.at(-1);
-    if (last === undefined) return counts;
+    if (last === undefined) return;
     await inTransaction(deps.pool, async (inner) => {
       const ids = page.map(({ id }) => id);
       for (const { table, column } of TOKEN_COLUMNS)
@@ -77,12 +98,12 @@ const jsonStringPattern = (token: string): string => {
 
 async function replaceIn(
   sql: Sql,
-  { table, columns }: TokenPlace,
+  { table, columns }: Omit<TokenPlace, "scope">,
   where: string,
-  values: [pattern: string, replacement: string, scope: unknown],
+  values: [pattern: string, replacement: string, ...scope: unknown[]],
   counts: Counts,
 ): Promise<void> {
-  const [pattern, replacement, scope] = values;
+  const [pattern, replacement, ...scope] = values;
   const name = replacement.slice(1, -1);
   const sets = columns.map(({ name: column, type }) => {
     const replaced = `regexp_replace(t.${column}::text, $1, '\\1"' || $2 || '\\1"', 'gi')`;
@@ -94,7 +115,7 @@ async function replaceIn(
     table,
     sql,
     `update ${table} t set ${sets.join(", ")} where ${where} and (${found.join(" or ")}) returning 1`,
-    [pattern, name, scope],
+    [pattern, name, ...scope],
   );
 }
 

@@ -55,7 +55,9 @@ export async function carryOutErasures(deps: EraseDeps & { secretsKey: SecretsKe
     try {
       const subject = unseal(deps.secretsKey, subjectContext(id), sealed);
       const counts =
-        kind === "id_token" ? await eraseToken(deps, orgId, subject, pseudonym) : await eraseEmail(sql, orgId, subject);
+        kind === "id_token"
+          ? await eraseToken(deps, orgId, subject, pseudonym)
+          : await eraseEmail(sql, orgId, subject, deps.eventPageSize);
       await sql.query(
         `update erasures set finished_at = now(), sealed_subject = null, counts = $2, last_error = null where id = $1`,
         [id, JSON.stringify(counts)],

@@ -1,8 +1,8 @@
-/** Columns in which an idTag or idToken may stand inside JSON text, by table; `scope` finds the organisation's rows. */
+/** Columns in which an idTag or idToken may stand inside JSON text, by table; `scope` finds a station's rows. */
 export interface TokenPlace {
   table: string;
   columns: readonly { name: string; type: "text" | "json" | "jsonb" }[];
-  scope: "station" | "organization" | "identity";
+  scope: "station" | "identity";
 }
 
 /**
@@ -53,8 +53,10 @@ export const TOKEN_PLACES: readonly TokenPlace[] = [
     scope: "station",
   },
   { table: "dead_letters", columns: [{ name: "frame", type: "jsonb" }], scope: "identity" },
-  { table: "events", columns: [{ name: "data", type: "json" }], scope: "organization" },
 ];
+
+/** The same of what organisations were told: found by its own keys, page by page (event-pages.ts). */
+export const EVENTS_PLACE: Omit<TokenPlace, "scope"> = { table: "events", columns: [{ name: "data", type: "json" }] };
 
 /** Columns that hold a token and nothing else, in whatever case it came. */
 export const TOKEN_COLUMNS: readonly { table: string; column: string }[] = [

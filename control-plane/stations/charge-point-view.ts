@@ -45,6 +45,14 @@ const chargePointDetailShape = {
   connection: z
     .object({
       remote_address: z.string(),
+      security_profile: z
+        .int()
+        .min(1)
+        .max(3)
+        .nullable()
+        .describe(
+          "of the listener that it came in by: above the charge point's own, that may be raised; null: not known",
+        ),
       ocpp_version: z.string(),
       opened_at: isoTime(),
       closed_at: isoTime().nullable(),
@@ -149,7 +157,7 @@ export async function chargePointDetail(
   lastAttempt?: ConnectionAttempt,
 ) {
   const [connection] = await sql.query<ConnectionRow>(
-    `select remote_address, ocpp_version, opened_at, closed_at, close_code, close_reason, notes from station_connections where station_id = $1`,
+    `select remote_address, listener as security_profile, ocpp_version, opened_at, closed_at, close_code, close_reason, notes from station_connections where station_id = $1`,
     [row.id],
   );
   const connectors = await sql.query<ConnectorRow>(
@@ -192,6 +200,7 @@ export const ocppEndpoint = (publicOcppUrl: string, version: string, spelling: s
 
 interface ConnectionRow {
   remote_address: string;
+  security_profile: 1 | 2 | 3 | null;
   ocpp_version: string;
   opened_at: Date;
   closed_at: Date | null;

@@ -8,6 +8,7 @@ const opened = (epoch: number) => ({
   at: new Date(epoch),
   nodeId: `n${epoch}`,
   remoteAddress: "::1",
+  listener: null,
   ocppVersion: "1.6",
   notes: [],
 });

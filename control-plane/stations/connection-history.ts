@@ -4,6 +4,8 @@ export interface Connection {
   seq: number;
   nodeId: string;
   remoteAddress: string;
+  /** 1 plain, 2 TLS, 3 mutual TLS; null: the gateway did not say. */
+  listener: 1 | 2 | 3 | null;
   ocppVersion: string;
   notes: string[];
   openedAt: Date;
@@ -18,7 +20,14 @@ export interface Connection {
 }
 
 export type ConnectionEvent = { epoch: number; seq: number; at: Date } & (
-  | { kind: "opened" | "stillOpen"; nodeId: string; remoteAddress: string; ocppVersion: string; notes: string[] }
+  | {
+      kind: "opened" | "stillOpen";
+      nodeId: string;
+      remoteAddress: string;
+      listener: 1 | 2 | 3 | null;
+      ocppVersion: string;
+      notes: string[];
+    }
   | { kind: "closed"; code: number; reason: string }
 );
 
@@ -42,6 +51,7 @@ export function afterEvent(
       seq: event.seq,
       nodeId: event.nodeId,
       remoteAddress: event.remoteAddress,
+      listener: event.listener,
       ocppVersion: event.ocppVersion,
       notes: event.notes,
       openedAt: event.at,

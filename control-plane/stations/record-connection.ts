@@ -61,6 +61,7 @@ interface ConnectionRow {
   seq: number;
   node_id: string;
   remote_address: string;
+  listener: 1 | 2 | 3 | null;
   ocpp_version: string;
   notes: string[];
   opened_at: Date;
@@ -73,7 +74,7 @@ interface ConnectionRow {
 
 async function lockConnections(sql: Sql, stationIds: readonly string[]): Promise<Map<string, Connection>> {
   const rows = await sql.query<ConnectionRow>(
-    `select station_id::text as station_id, epoch::text as epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at,
+    `select station_id::text as station_id, epoch::text as epoch, seq, node_id, remote_address, listener, ocpp_version, notes, opened_at,
             closed_at, close_code, close_reason, connected_told, disconnect_due_at is not null as disconnect_due
      from station_connections where station_id = any($1::bigint[]) order by station_connections.station_id for update`,
     [stationIds],
@@ -86,6 +87,7 @@ async function lockConnections(sql: Sql, stationIds: readonly string[]): Promise
         seq: row.seq,
         nodeId: row.node_id,
         remoteAddress: row.remote_address,
+        listener: row.listener,
         ocppVersion: row.ocpp_version,
         notes: row.notes,
         openedAt: row.opened_at,
@@ -110,6 +112,7 @@ async function write(sql: Sql, rows: readonly (readonly [string, Connection])[])
     seq: c.seq,
     node_id: c.nodeId,
     remote_address: c.remoteAddress,
+    listener: c.listener,
     ocpp_version: c.ocppVersion,
     notes: c.notes,
     opened_at: c.openedAt,
@@ -120,16 +123,16 @@ async function write(sql: Sql, rows: readonly (readonly [string, Connection])[])
     disconnect_due: c.disconnectDue,
   }));
   await sql.query(
-    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at, closed_at,
+    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, listener, ocpp_version, notes, opened_at, closed_at,
        close_code, close_reason, connected_told, disconnect_due_at)
-     select r.station_id, r.epoch, r.seq, r.node_id, r.remote_address, r.ocpp_version, r.notes, least(r.opened_at, now()),
+     select r.station_id, r.epoch, r.seq, r.node_id, r.remote_address, r.listener, r.ocpp_version, r.notes, least(r.opened_at, now()),
        case when r.closed_at is not null then least(r.closed_at, now()) end, r.close_code, r.close_reason, r.connected_told,
        case when due.disconnect_due then now() + $2 * interval '1 millisecond' end
      from jsonb_array_elements($1::jsonb) as changed,
        jsonb_populate_record(null::station_connections, changed) as r,
        jsonb_to_record(changed) as due (disconnect_due boolean)
      on conflict (station_id) do update set
-       epoch = excluded.epoch, seq = excluded.seq, node_id = excluded.node_id, remote_address = excluded.remote_address,
+       epoch = excluded.epoch, seq = excluded.seq, node_id = excluded.node_id, remote_address = excluded.remote_address, listener = excluded.listener,
        ocpp_version = excluded.ocpp_version, notes = excluded.notes, opened_at = excluded.opened_at, closed_at = excluded.closed_at,
        close_code = excluded.close_code, close_reason = excluded.close_reason, connected_told = excluded.connected_told,
        disconnect_due_at = excluded.disconnect_due_at

@@ -4,6 +4,7 @@ import { stationOwner } from "@dynamo-csms/proto/redis-keys";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Peppers } from "@dynamo-csms/proto/station-password";
+import { endCertificatesOfUnit } from "../certificates/revoke-certificate.ts";
 import { cancelWaitingCommands } from "../commands/cancel-command.ts";
 import { endCommissioning } from "../commissioning/end-commissioning.ts";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
@@ -84,6 +85,7 @@ export async function replaceHardware(
     await sql.query(`delete from commissionings where station_id = $1`, [unit.id]);
     await forgetFacts(sql, unit.id, epoch);
     await cancelWaitingCommands(sql, unit.id, "the hardware was replaced");
+    await endCertificatesOfUnit(sql, unit.id, "the hardware was replaced");
     await replacePassword(sql, unit.id, password, deps.peppers);
     await requestRegistryWrite(sql, unit.id, "close-socket");
     return { id: unit.id, eventIds };

@@ -76,10 +76,34 @@ test("an authority behind HTTP is asked until it answers, issues once per reques
   server.close();
 });
 
+test("[1.8-renewal] [D3] a certificate that the gateways would refuse is not given to a station, and the reason is on record", async () => {
+  const { issueFor } = localSigner();
+  for (const [what, serialNumber, organizationName] of [
+    ["CN", "SN-of-another", "ChargeCo"],
+    ["O", undefined, "Its own department"],
+  ] as const) {
+    const unit = await station();
+    await unit.sign(unit.csr());
+    await work({
+      issue: async (order) => ({
+        ok: true,
+        value: await issueFor(order.csr, serialNumber ?? order.serialNumber, organizationName),
+      }),
+    });
+    expect(await unit.commands()).toEqual([]);
+    expect((await unit.get("certificates")).certificates).toEqual([]);
+    const [request] = (await unit.get("certificate-requests")).certificate_requests;
+    expect(request).toMatchObject({
+      status: "accepted",
+      reason: expect.stringContaining(`certificate's ${what} is not`),
+    });
+  }
+});
+
 /** Somebody who signs with our test authority, outside of the code under test. */
 function localSigner() {
   return {
-    async issueFor(csr: string, serialNumber: string): Promise<string> {
+    async issueFor(csr: string, serialNumber: string, organizationName = "ChargeCo"): Promise<string> {
       const read = readSigningRequest(csr);
       const issued = await scene.authority.issue({
         orderId: "x",
@@ -88,7 +112,7 @@ function localSigner() {
         publicKey: read.ok ? read.value.publicKey : (undefined as never),
         chargePointId: "x",
         serialNumber,
-        organizationName: "ChargeCo",
+        organizationName,
       });
       return issued.ok ? issued.value : "";
     },

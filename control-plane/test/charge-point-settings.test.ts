@@ -1,7 +1,8 @@
 // What accepted commands and the stations' messages on them leave behind, over the real API: reservations, profiles, availability.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { recordProfileReports } from "../charging-profiles/record-charging-reports.ts";
+import { recordChargingReports } from "../charging-profiles/record-charging-reports.ts";
+import { recordProfileReports } from "../charging-profiles/record-profile-reports.ts";
 import { recordReservationUpdates } from "../reservations/record-reservations.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
 import { commandScenes, settingScene } from "./command-scene.ts";
@@ -113,10 +114,10 @@ describe("reservations", () => {
   });
 });
 
-describe("charging profiles", () => {
-  const ids = async (shows: (what: string) => Promise<{ charging_profiles: { profile_id: number }[] }>) =>
-    (await shows("charging-profiles")).charging_profiles.map((profile) => profile.profile_id);
+const ids = async (shows: (what: string) => Promise<{ charging_profiles: { profile_id: number }[] }>) =>
+  (await shows("charging-profiles")).charging_profiles.map((profile) => profile.profile_id);
 
+describe("charging profiles", () => {
   test.each(["1.6", "2.0.1", "2.1"] as const)(
     "OCPP %s: our power limits, set and cleared by their ids",
     async (version) => {
@@ -210,6 +211,104 @@ describe("charging profiles", () => {
       source: "report",
       limit_source: "EMS",
     });
+  });
+});
+
+describe("reports of many charge points in one batch", () => {
+  /** The same connection, counting. */
+  const counting = () => {
+    const statements: string[] = [];
+    return {
+      statements,
+      sql: {
+        query: <Row extends object>(text: string, values?: readonly unknown[]) => {
+          statements.push(text);
+          return world.sql.query<Row>(text, values);
+        },
+      },
+    };
+  };
+  const profile = (id: number, stackLevel = 0) => ({
+    id,
+    stackLevel,
+    chargingProfilePurpose: "TxDefaultProfile",
+    chargingProfileKind: "Absolute",
+    chargingSchedule: [],
+  });
+
+  test("profiles: each charge point's last word counts, in three statements", async () => {
+    const [one, two] = [await stationWith("2.1"), await stationWith("2.0.1")];
+    for (const { send } of [one, two]) {
+      await send("SetChargingProfile", {
+        evseId: 1,
+        chargingProfile: {
+          ...profile(1),
+          chargingSchedule: [{ id: 1, chargingRateUnit: "W", chargingSchedulePeriod: [{ startPeriod: 0, limit: 10 }] }],
+        },
+      });
+      await send("GetChargingProfiles", { requestId: 7, chargingProfile: {} });
+      await send("GetChargingProfiles", { requestId: 8, chargingProfile: {} });
+    }
+    const part = (stationId: string, requestId: number, seq: number, profiles: unknown[], last = false) => ({
+      ...{ stationId, requestId, profiles, last, evseId: 1, limitSource: "CSO" },
+      ...{ receivedAt: new Date(), epoch: LATER, seq },
+    });
+    const { sql, statements } = counting();
+    await recordProfileReports(sql, [
+      part(two.stationId, 7, 1, [profile(2)]),
+      part(one.stationId, 8, 4, [profile(3, 5)], true),
+      part(two.stationId, 99, 2, [profile(4)], true),
+      part(one.stationId, 7, 1, [profile(2), profile(3), profile(3, 9)]),
+      part(one.stationId, 7, 2, [profile(4), { id: "none" }], true),
+      part(one.stationId, 7, 3, [profile(5)]),
+    ]);
+    expect(statements).toHaveLength(3);
+    // Of the first, what 8 did not have went with it; of the second no report was complete: nobody asked for 99.
+    expect([await ids(one.shows), await ids(two.shows)]).toEqual([[3], [1, 2, 4]]);
+    expect((await one.shows("charging-profiles")).charging_profiles).toMatchObject([{ stack_level: 5 }]);
+    const rows = await world.sql.query<{ profile_id: string; seq: number }>(
+      "select profile_id::text, seq from charging_profiles where station_id = $1 and cleared_at is not null order by profile_id",
+      [one.stationId],
+    );
+    expect(rows.map((row) => [row.profile_id, row.seq])).toEqual([
+      ["1", 2],
+      ["2", 4],
+      ["4", 4],
+      ["5", 4],
+    ]);
+    await recordProfileReports(sql, [part(one.stationId, 6, 1, [profile(3, 1), profile(1)])]);
+    expect(await ids(one.shows)).toEqual([3]);
+  });
+
+  test("limits: told, taken away and told again, whichever comes last; an older word changes nothing", async () => {
+    const { stationId, shows } = await stationWith("2.1");
+    const word = (seq: number, limitSource: string, said: object | undefined, epoch = LATER) => ({
+      ...{ stationId, evseId: 0, kind: "limit" as const, limitSource, payload: said && JSON.stringify(said) },
+      ...{ receivedAt: new Date(1_760_000_000_000 + seq), epoch, seq },
+    });
+    const { sql, statements } = counting();
+    await recordChargingReports(sql, [
+      word(3, "EMS", undefined),
+      word(1, "EMS", { limit: 1 }),
+      word(2, "SO", undefined),
+      word(4, "SO", { limit: "l'\"\\{}" }),
+      word(5, "CSO", undefined),
+    ]);
+    expect(statements).toHaveLength(2);
+    expect((await shows("charging-limits")).charging_limits).toMatchObject([
+      { limit_source: "SO", message: { limit: "l'\"\\{}" } },
+    ]);
+    await recordChargingReports(sql, [word(9, "SO", undefined, 1), word(9, "EMS", { limit: 2 }, 1)]);
+    expect((await shows("charging-limits")).charging_limits).toHaveLength(1);
+    const rows = await world.sql.query<{ limit_source: string; payload: object; seq: number }>(
+      "select limit_source, payload, seq from charging_reports where station_id = $1 order by limit_source",
+      [stationId],
+    );
+    expect(rows).toEqual([
+      { limit_source: "CSO", payload: {}, seq: 5 },
+      { limit_source: "EMS", payload: { limit: 1 }, seq: 3 },
+      { limit_source: "SO", payload: { limit: "l'\"\\{}" }, seq: 4 },
+    ]);
   });
 });
 

@@ -98,7 +98,7 @@ test("a unit shows its connection, its connectors and whether it is online", asy
   );
   const node = `gw-${newId("evt")}`;
   await world.sql.query(
-    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, ocpp_version, notes, opened_at) values ($1, 5, 0, $2, '192.0.2.7', '2.0.1', '{trailing-slash}', '2026-05-01T10:30:00Z')`,
+    `insert into station_connections (station_id, epoch, seq, node_id, remote_address, listener, ocpp_version, notes, opened_at) values ($1, 5, 0, $2, '192.0.2.7', 2, '2.0.1', '{trailing-slash}', '2026-05-01T10:30:00Z')`,
     [station?.id, node],
   );
   await world.sql.query(`insert into station_seen (station_id, last_seen_at) values ($1, '2026-05-01T10:31:00Z')`, [
@@ -116,8 +116,11 @@ test("a unit shows its connection, its connectors and whether it is online", asy
   expect(shown.body).toMatchObject({
     online: true,
     last_seen_at: "2026-05-01T10:31:00.000Z",
+    // It could be raised: the unit came in over TLS.
+    security_profile: 1,
     connection: {
       remote_address: "192.0.2.7",
+      security_profile: 2,
       ocpp_version: "2.0.1",
       notes: ["trailing-slash"],
       opened_at: "2026-05-01T10:30:00.000Z",

@@ -73,26 +73,26 @@ test("every example runs, and every command has one", () => {
   const list = outcomes.find(({ line }) => line === "id-tokens list");
   expect(list?.answers).toEqual([
     {
-      token: "04a2b3c4d5e681",
+      token: "04A2B3C4D5E681",
       status: "Accepted",
       expires_at: "2099-12-31T23:59:59Z",
       group: "fleet-7",
       max_active: null,
     },
-    { token: "04a2b3c4d5e680", status: "Blocked", expires_at: null, group: null, max_active: 1 },
+    { token: "04A2B3C4D5E680", status: "Blocked", expires_at: null, group: null, max_active: 1 },
   ]);
 });
 
 test("a token that is added is accepted from then on; changed, the gateways' cached status of it goes", async () => {
   const orgId = cli("bootstrap --name Again --contact-email ops@example.org").answers[0]?.["org_id"];
   expect(await tokenStatus(orgId, "CARD-1")).toBe("Invalid");
-  expect(cli("id-tokens add --token Card-1").answers).toMatchObject([{ token: "card-1", added: true }]);
+  expect(cli("id-tokens add --token Card-1").answers).toMatchObject([{ token: "Card-1", added: true }]);
   expect(await tokenStatus(orgId, "CARD-1")).toBe("Accepted");
 
   const cache = authorizationCache(String(orgId));
   await redis.hset(cache, { "card-1": '{"status":"Accepted"}', "card-2": '{"status":"Accepted"}' });
   expect(cli("id-tokens add --token CARD-1 --status Blocked").answers).toMatchObject([
-    { status: "Blocked", added: false },
+    { token: "CARD-1", status: "Blocked", added: false },
   ]);
   expect(await tokenStatus(orgId, "card-1")).toBe("Blocked");
   // What is left of it says no status, and that nothing older may come back.

@@ -19,6 +19,7 @@ import { resolveOwner } from "../commands/resolve-owner.ts";
 import { type CommandSender, createCommandSender } from "../commands/send-command.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
 import { sqlOn } from "../database.ts";
+import { SCOPES } from "../http/route.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
 
@@ -110,7 +111,7 @@ async function send(station: TestStation, callTimeoutMs = 5_000) {
   return sent.value;
 }
 const statusOf = async (commandId: string) =>
-  (await findCommand(sqlOn(database.pool), project.orgId, commandId))!.status;
+  (await findCommand(sqlOn(database.pool), { orgId: project.orgId, scopes: SCOPES }, commandId))!.status;
 
 test('a late "not here" is overtaken by the receipt of the next publication', async () => {
   const station = await registerStation(database.pool, project, "1.6");

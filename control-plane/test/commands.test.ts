@@ -13,10 +13,12 @@ import { DELIVERY_TIMING } from "../commands/deliver-command.ts";
 import { findCommandableStation } from "../commands/find-commandable-station.ts";
 import { createNodeChannel, type NodeChannel } from "../commands/node-channel.ts";
 import { recordCommandOutcome } from "../commands/record-outcome.ts";
+import { createOpenCommands } from "../commands/open-commands.ts";
 import { resolveOwner } from "../commands/resolve-owner.ts";
 import { createCommandSender, type CommandSender } from "../commands/send-command.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
 import { inTransaction, sqlOn } from "../database.ts";
+import { SCOPES } from "../http/route.ts";
 import { type Answer, type FakeGateway, startFakeGateway } from "./fake-gateway.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
@@ -80,7 +82,8 @@ async function send(
   return sent.value;
 }
 
-const rowOf = async (commandId: string) => (await findCommand(sqlOn(database.pool), project.orgId, commandId))!;
+const rowOf = async (commandId: string) =>
+  (await findCommand(sqlOn(database.pool), { orgId: project.orgId, scopes: SCOPES }, commandId))!;
 async function finalOf(station: TestStation, ...rest: [string?, unknown?, number?]) {
   const sent = await send(station, ...rest);
   await sent.settled;
@@ -212,6 +215,40 @@ test("an outcome that came through the lane ends the waiting, although every rep
   expect(await recordOutcome(sent.commandId, accepted)).toBe(true);
   await sent.settled;
   expect(await rowOf(sent.commandId)).toMatchObject({ status: "accepted" });
+});
+
+test("processes that follow many commands ask for all of them together", async () => {
+  const { pool } = database;
+  let questions = 0;
+  const open = createOpenCommands({
+    query: (text, values) => {
+      questions += 1;
+      return sqlOn(pool).query(text, values);
+    },
+  });
+  const station = await newStation();
+  await (await gatewayWith(() => accepted)).hold(station.identity);
+  const ended = await finalOf(station);
+  const epoch = 7;
+  await pool.query(
+    `insert into commands (id, org_id, station_id, ocpp_version, action, payload, requested_by, state, deadline_at, epoch)
+     select 'cmd_open' || n, $1, $2, '1.6', 'Reset', '{}', 'test', case n when 2 then 'queued' else 'sent' end, now() + interval '1 hour', $3
+     from generate_series(1, 3) n`,
+    [project.orgId, station.id, epoch],
+  );
+  expect(
+    await Promise.all([
+      open.isOpen("cmd_open1", epoch),
+      open.isOpen("cmd_open1", epoch + 1),
+      open.isOpen("cmd_open2", epoch),
+      open.isOpen("cmd_open3", epoch),
+      open.isOpen(ended.command_id, epoch),
+      open.isOpen("cmd_none", epoch),
+    ]),
+  ).toEqual([true, false, false, true, false, false]);
+  expect(questions).toBe(1);
+  await pool.query("update commands set state = 'unknown', final_at = now() where id like 'cmd_open%'");
+  expect(await open.isOpen("cmd_open1", epoch)).toBe(false);
 });
 
 test("the first final state stays: a late one changes nothing", async () => {

@@ -76,6 +76,7 @@ async function comeOnline(id: string, orgId: string, projectId: string): Promise
       at: new Date(epoch),
       nodeId: gateway.nodeId,
       remoteAddress: "192.0.2.1",
+      listener: null,
       ocppVersion: "2.0.1",
       notes: [],
     },

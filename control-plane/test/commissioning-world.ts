@@ -177,6 +177,7 @@ export async function startCommissioningWorld() {
             at: new Date(epoch),
             nodeId: gateway.nodeId,
             remoteAddress: "192.0.2.1",
+            listener: null,
             ocppVersion: version,
             notes: [],
           },

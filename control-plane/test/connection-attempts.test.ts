@@ -63,7 +63,7 @@ test("the installer and the operator see the last attempts of a unit, each with 
     attempts: [
       {
         outcome: "bad_credentials",
-        detail: expect.stringContaining("the user name differs"),
+        detail: "The unit sends a wrong user name or password. The user name differs.",
         remedy: expect.stringContaining("provisioning_password"),
         listener: "tls",
         remote_address: "192.0.2.1",

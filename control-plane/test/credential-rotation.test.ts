@@ -10,10 +10,13 @@ import { Redis } from "ioredis";
 import type pg from "pg";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { findCommandableStation } from "../commands/find-commandable-station.ts";
+import { queueCommand } from "../commands/queue-command.ts";
 import { recordCommandOutcome } from "../commands/record-outcome.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
 import { confirmLogins } from "../credentials/confirm-logins.ts";
 import { passwordIn } from "../credentials/new-password.ts";
+import { preparePasswordCommand } from "../credentials/prepare-password-command.ts";
 import { rotateCredentials } from "../credentials/rotate-credentials.ts";
 import { advancePasswordChanges } from "../credentials/send-password-change.ts";
 import { inTransaction, openPool } from "../database.ts";
@@ -205,6 +208,22 @@ test("[D7] a login with the new password that is heard of before the command's e
   expect(await unit.login(key)).toBe(true);
   await unit.end({ state: "rejected", response: '{"status":"Rejected"}' });
   expect([await unit.accepts(key), await unit.accepts(OLD)]).toEqual([true, false]);
+  expect(await unit.commands()).toMatchObject([{ sealed_payload: null }]);
+});
+
+test("[D7] [1.2-key-change] the end of a command that nobody told its change is caught up with", async () => {
+  const unit = await station();
+  await unit.rotate();
+  const key = Buffer.from(await unit.sentPassword(), "hex");
+  // As a process of an older release writes it.
+  await world.sql.query(
+    `update commands set state = 'accepted', response = '{"status":"Accepted"}', final_at = now() - interval '2 minutes' where station_id = $1`,
+    [unit.stationId],
+  );
+  await advance();
+  await relay();
+  expect(await unit.status()).toMatchObject({ status: "accepted" });
+  expect([await unit.accepts(key), await unit.accepts(OLD)]).toEqual([true, false]);
 });
 
 test("[1.2-key-change] while nobody knows, the same password is sent again; a later no does not take it back", async () => {
@@ -309,6 +328,49 @@ test("[1.2-key-change] a key that an operator sends word by word is known to the
   await gateway.stop();
 });
 
+test("[D7] [1.2-key-change] a command that is there although its commit seemed to fail does not lock its station out", async () => {
+  const unit = await station();
+  const key = "ffeeddccbbaa99887766554433221100";
+  const { peppers, secretsKey } = world.config;
+  const registry = { pool, redis: world.redis, heartbeatIntervalSeconds: 300 };
+  const command = {
+    action: "ChangeConfiguration",
+    payload: { key: "AuthorizationKey", value: key },
+    requestedBy: "test",
+  };
+  const commandable = (await findCommandableStation(world.sql, unit.orgId, unit.id))!;
+  const commandId = `cmd-${unit.id}`;
+  const prepared = await preparePasswordCommand(
+    { registry, secretsKey, peppers },
+    { ...command, commandId, station: commandable },
+  );
+  const { stationId, orgId } = unit;
+  await inTransaction(pool, (sql) =>
+    queueCommand(sql, { ...command, commandId, stationId, orgId, version: "1.6" }, secretsKey),
+  );
+  if (prepared.ok) await prepared.value?.();
+  await relay();
+  expect([await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD)]).toEqual([true, true]);
+  await unit.end(accepted);
+  expect([await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD)]).toEqual([true, false]);
+});
+
+test("[1.2-key-change] a SetVariables that sets the password twice is not sent: no answer tells which one counts", async () => {
+  const unit = await station("2.0.1");
+  const set = (attributeValue: string) => ({
+    attributeValue,
+    component: { name: "SecurityCtrlr" },
+    variable: { name: "BasicAuthPassword" },
+  });
+  const payload = { setVariableData: [set("one-password-of-20c"), set("other-password-of-20")] };
+  const body = { charge_point_id: unit.id, command: "SetVariables", payload };
+  expect(await world.ask("POST", "/api/v1/ocpp201/send_command", { as: unit.key, body })).toMatchObject({
+    status: 422,
+    body: { errors: [{ detail: "sets the password twice" }] },
+  });
+  expect(await unit.commands()).toEqual([]);
+});
+
 test("[1.2-key-change] an operator's key for a station that is away leaves nothing behind", async () => {
   const unit = await station();
   const body = {
@@ -367,7 +429,11 @@ test("[D8] another organisation's station is not found", async () => {
 test("[1.8-no-downgrade] a security profile goes up at the gateways at once, and down from 3 to 2 alone", async () => {
   const unit = await station();
   const patch = (body: object) => world.ask("PATCH", `/api/v1/charge-points/${unit.id}`, { as: unit.key, body });
-  expect(await patch({ security_profile: 3 })).toMatchObject({ status: 200, body: { security_profile: 3 } });
+  expect(await patch({ security_profile: 3, force: true })).toMatchObject({
+    status: 200,
+    body: { security_profile: 3 },
+  });
+  expect(await patch({ security_profile: 3 })).toMatchObject({ status: 200 });
   expect(await unit.record()).toMatchObject({
     securityProfile: 3,
     serialNumber: unit.id,

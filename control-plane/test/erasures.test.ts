@@ -40,6 +40,7 @@ const carryOut = () =>
     pool: world.database.pool,
     redis: world.redis,
     pageSize: 2,
+    eventPageSize: 3,
     secretsKey,
     log: pino({ level: "silent" }),
   });
@@ -109,6 +110,12 @@ async function chargeWith(project: TestProject, token: string): Promise<void> {
     ),
   );
   await world.applied(lane);
+  // More than a page at one moment, and some of another organisation's among them.
+  await world.rows(
+    `insert into events (id, org_id, type, data, recorded_at)
+     select $1::text || n, $2, 'session.authorized', json_build_object('id_token', $3::text), date_trunc('hour', now()) from generate_series(1, 8) n`,
+    [`evt_${old.id}_`, project.orgId, token],
+  );
   await world.rows(`insert into id_tokens (org_id, token, status) values ($1, lower($2), 'Accepted')`, [
     project.orgId,
     token,
@@ -143,6 +150,9 @@ test("a token that is erased stands nowhere in the database any more, and anothe
     [id],
   );
   expect(erasure?.counts).toMatchObject({ id_tokens: 1, transaction_events: 2 });
+  const told = `select count(*)::int as n from events where org_id = $1 and data->>'id_token' = $2`;
+  expect(await world.rows(told, [world.project.orgId, erasure?.pseudonym])).toEqual([{ n: erasure?.counts["events"] }]);
+  expect(erasure?.counts["events"]).toBeGreaterThan(8);
   // The sessions are still there, and still one person's.
   const sessions = await world.rows(`select id_token from transactions where org_id = $1`, [world.project.orgId]);
   expect(sessions).toEqual([{ id_token: erasure?.pseudonym }, { id_token: erasure?.pseudonym }]);

@@ -1,7 +1,7 @@
 import { authorizationCache } from "@dynamo-csms/proto/redis-keys";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cacheTokenStatus } from "../authorization/authorization-cache.ts";
-import { readTokenStatus } from "../authorization/token-status.ts";
+import { idTagInfo, idTokenInfo, readTokenStatus } from "../authorization/token-status.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
 
 let world: ApiWorld;
@@ -15,13 +15,13 @@ afterAll(() => world.close());
 
 const create = (body: object, as = key) => world.ask("POST", "/api/v1/id-tokens", { as, body });
 
-test("a token is created, shown, changed and deleted; upper and lower case are the same", async () => {
+test("a token is created, shown as it is spelled, changed and deleted; upper and lower case are the same", async () => {
   const created = await create({ id_token: " 04A2B3C4 " });
   expect(created.status).toBe(201);
   expect(created.headers.get("location")).toBe(`/api/v1/id-tokens/${created.body.token_id}`);
   expect(created.body).toEqual({
     token_id: expect.stringMatching(/^tok_[0-9a-z]{16}$/),
-    id_token: "04a2b3c4",
+    id_token: "04A2B3C4",
     type: null,
     status: "Accepted",
     expires_at: null,
@@ -42,10 +42,10 @@ test("a token is created, shown, changed and deleted; upper and lower case are t
     expires_at: "2099-01-01T00:00:00Z",
   };
   const changed = await world.ask("PATCH", path, { as: key, body: change });
-  expect(changed.body).toMatchObject({ ...change, group_id_token: "fleet-7", id_token: "04a2b3c4", note: null });
+  expect(changed.body).toMatchObject({ ...change, id_token: "04A2B3C4", note: null });
   // What is left out stays, null takes away.
   const less = await world.ask("PATCH", path, { as: key, body: { expires_at: null, note: "Van 12" } });
-  expect(less.body).toMatchObject({ status: "Blocked", group_id_token: "fleet-7", expires_at: null, note: "Van 12" });
+  expect(less.body).toMatchObject({ status: "Blocked", group_id_token: "Fleet-7", expires_at: null, note: "Van 12" });
   expect((await world.ask("GET", path, { as: key })).body).toEqual(less.body);
   expect((await world.ask("DELETE", path, { as: key })).status).toBe(204);
   for (const method of ["GET", "PATCH", "DELETE"])
@@ -113,13 +113,13 @@ test("an import adds and replaces, all or nothing, and says what became of each"
       created: 1,
       replaced: 1,
       results: [
-        { id_token: "new", outcome: "created" },
-        { id_token: "old", outcome: "replaced" },
+        { id_token: "New", outcome: "created" },
+        { id_token: "OLD", outcome: "replaced" },
       ],
     },
   });
   const [old] = (await world.ask("GET", "/api/v1/id-tokens?id_token=old", { as })).body.id_tokens;
-  expect(old).toMatchObject({ status: "Blocked", note: null, max_active_transactions: 1 });
+  expect(old).toMatchObject({ id_token: "OLD", status: "Blocked", note: null, max_active_transactions: 1 });
 
   const repeated = await bring([{ id_token: "x" }, { id_token: "y" }, { id_token: "X" }]);
   expect(repeated.body.errors).toEqual([
@@ -162,4 +162,28 @@ test("the gateways' cache forgets a changed token, and takes nothing older for i
   expect(await cached()).toEqual({ revision: expect.any(Number) });
   await cacheTokenStatus(world.redis, orgId, "cached", await readTokenStatus(world.sql, orgId, "cached"), 60);
   expect(await cached()).toBeNull();
+});
+
+test("stations are told a group as it is spelled, by us and by gateways that answer alone; tokens are found in any case", async () => {
+  await create({ id_token: "CardA", group_id_token: "G1" });
+  const status = await readTokenStatus(world.sql, orgId, "cARDa");
+  expect(idTagInfo(status)).toEqual({ status: "Accepted", parentIdTag: "G1" });
+  expect(idTokenInfo(status)).toMatchObject({ groupIdToken: { idToken: "G1" } });
+  await cacheTokenStatus(world.redis, orgId, "CARDA", status, 60);
+  expect(JSON.parse((await world.redis.hget(authorizationCache(orgId), "carda"))!)).toMatchObject({
+    parentIdTag: "G1",
+  });
+});
+
+test("what the previous release writes counts: a token without a spelling, a group that was changed without its own", async () => {
+  const { key: as, orgId: org } = await world.organization();
+  await world.sql.query(
+    "insert into id_tokens (org_id, token, status, group_token) values ($1, 'old', 'Accepted', 'g')",
+    [org],
+  );
+  await create({ id_token: "New", group_id_token: "G1" }, as);
+  await world.sql.query("update id_tokens set group_token = 'g2' where org_id = $1 and token = 'new'", [org]);
+  const list = (await world.ask("GET", "/api/v1/id-tokens?group_id_token=G2", { as })).body.id_tokens;
+  expect(list).toMatchObject([{ id_token: "New", group_id_token: "g2" }]);
+  expect(await readTokenStatus(world.sql, org, "OLD")).toMatchObject({ known: true, groupToken: "g" });
 });

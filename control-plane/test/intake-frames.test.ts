@@ -17,6 +17,7 @@ const opened: LaneEvent = {
   remoteAddress: "192.0.2.7",
   subprotocol: "ocpp1.6",
   notes: ["trailing-slash"],
+  listener: 2,
 };
 
 test("every kind of 1.6 frame becomes its rows", async () => {
@@ -83,13 +84,14 @@ test("every kind of 1.6 frame becomes its rows", async () => {
   ).toEqual([{ evse_id: 0, connector_id: 1, status: "Preparing" }]);
   expect(
     await world.rows(
-      "select node_id, remote_address, notes, connected_told, closed_at from station_connections where station_id = $1",
+      "select node_id, remote_address, listener, notes, connected_told, closed_at from station_connections where station_id = $1",
       [station.id],
     ),
   ).toEqual([
     {
       node_id: "node-a",
       remote_address: "192.0.2.7",
+      listener: 2,
       notes: ["trailing-slash"],
       connected_told: true,
       closed_at: null,

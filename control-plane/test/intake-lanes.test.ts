@@ -166,7 +166,7 @@ test("a frame that cannot be applied is set aside with its reason, and the other
   ]);
 });
 
-test("a station's newer connection in another lane is not undone by the older lane, read later", async () => {
+test("[1.7.2] a station's newer connection in another lane is not undone by the older lane, read later", async () => {
   const station = await newStation();
   const [older, newer] = [await world.openLane(), await world.openLane()];
   const before = connectionOf(station, "1.6", 1_700_000_000_000);

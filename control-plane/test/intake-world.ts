@@ -8,7 +8,7 @@ import { Registry } from "prom-client";
 import { sqlOn } from "../database.ts";
 import { createIntakeMetrics } from "../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor, type SuperviseDeps } from "../intake/supervise-lanes.ts";
-import { createMeterShapes } from "../transactions/record-meter-values.ts";
+import { createMeterShapes } from "../transactions/meter-shapes.ts";
 import { LaneDouble } from "./lane-double.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, type TestProject } from "./registered-station.ts";

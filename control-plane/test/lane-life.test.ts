@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LANES, lane as laneKey } from "@dynamo-csms/proto/redis-keys";
-import { encodeEntry } from "@dynamo-csms/proto/stream-entry";
+import { encodeEntry, ENTRY_FORMAT } from "@dynamo-csms/proto/stream-entry";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sqlOn } from "../database.ts";
 import { startTransaction } from "../transactions/start-transaction.ts";
@@ -24,7 +24,7 @@ test("an entry of a newer format is waited with, not set aside, and what precede
     connectionOf(station, "1.6", 1_700_000_000_000).call("StatusNotification", statusPayload(1, "Available")),
   );
   const known = lane.end;
-  await lane.appendBytes(Buffer.from([2, 0, 0, 0, 0, 0, 0]));
+  await lane.appendBytes(Buffer.from([ENTRY_FORMAT + 1, 0, 0, 0, 0, 0, 0]));
   const intake = world.startIntake();
   await until(
     async () => (await world.rows(`select 1 from lanes where id = $1 and "offset" = $2`, [lane.id, known])).length > 0,

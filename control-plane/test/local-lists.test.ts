@@ -79,6 +79,7 @@ describe("local lists", () => {
       `insert into id_tokens (org_id, token, status, type) select $1, 'tag' || n, 'Accepted', case when n = 5 then 'VIN' end from generate_series(1, 5) n`,
       [scene.orgId],
     );
+    await world.sql.query(`update id_tokens set spelling = 'TAG2' where org_id = $1 and token = 'tag2'`, [scene.orgId]);
     await world.sql.query(`insert into id_tokens (org_id, token, status) values ($1, $2, 'Accepted')`, [
       scene.orgId,
       "x".repeat(30),
@@ -114,7 +115,7 @@ describe("local lists", () => {
     await deliver();
     const list = await shows("local-list");
     expect(list).toMatchObject({ version: 3, entries_known: true });
-    expect(tokens(list)).toEqual([1, 2, 3, 4, 5].map((n) => `tag${n} Accepted`));
+    expect(tokens(list)).toEqual(["tag1", "TAG2", "tag3", "tag4", "tag5"].map((token) => `${token} Accepted`));
     expect(
       gateway.sent
         .filter((command) => command.action === "SendLocalList")

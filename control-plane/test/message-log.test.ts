@@ -153,6 +153,33 @@ test("our own CALL shows how long the charge point took to answer it", async () 
   expect((await list()).messages.map((one: { latency_ms: number | null }) => one.latency_ms)).toEqual([null, 345]);
 });
 
+test("an answer of the charge point has the action of our command, and the filter finds it", async () => {
+  const { frame, log, list, seqs, orgId, stationId } = await scene();
+  const other = await scene();
+  const command = (id: string, of: { orgId: string; stationId: string }) =>
+    world.sql.query(
+      `insert into commands (id, org_id, station_id, ocpp_version, action, payload, requested_by, state, deadline_at)
+       values ($1, $2, $3, '1.6', 'TriggerMessage', '{}', 'test', 'accepted', now())`,
+      [id, of.orgId, of.stationId],
+    );
+  await command("cmd_mine", { orgId, stationId });
+  await command("cmd_theirs", other);
+  await log(
+    frame(1, '[2,"cmd_mine","TriggerMessage",{}]', { direction: "outbound" }),
+    frame(2, '[3,"cmd_mine",{"status":"Accepted"}]', { messageId: "cmd_mine" }),
+    frame(3, '[3,"cmd_theirs",{"status":"Accepted"}]', { messageId: "cmd_theirs" }),
+    frame(4, '[2,"cmd_mine","Heartbeat",{}]'),
+  );
+  expect(await seqs("action=TriggerMessage")).toEqual([2, 1]);
+  expect(await seqs("action=Heartbeat")).toEqual([4]);
+  expect((await list()).messages.map((one: { action: string | null }) => one.action)).toEqual([
+    "Heartbeat",
+    null,
+    "TriggerMessage",
+    "TriggerMessage",
+  ]);
+});
+
 test("tokens are masked for keys without their scope, in frames and answers", async () => {
   const { frame, log, list, key } = await scene();
   const raw = '[2,"1","StartTransaction",{"connectorId":1,"idTag":"04A2B3C4D5E680","meterStart":1.50}]';

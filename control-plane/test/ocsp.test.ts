@@ -1,4 +1,5 @@
 // Addresses that stations name (GetCertificateStatus, GetCertificateChainStatus, Authorize): never a way into the network.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -15,7 +16,7 @@ import {
   decideChainStatus,
   decideContractCertificate,
 } from "../certificates/decide-certificate-status.ts";
-import { hashDataOf } from "../certificates/ocsp-message.ts";
+import { encodeOcspRequest, hashDataOf, readOcspAnswer } from "../certificates/ocsp-message.ts";
 import { readConfig } from "../processes/decisions/config.ts";
 import type { DecisionStep } from "../decisions/decision.ts";
 import { createGuardedFetch, type GuardedFetch } from "../webhooks/guarded-fetch.ts";
@@ -33,6 +34,21 @@ let spy: Server;
 let spyConnections = 0;
 let spyPort: number;
 let toHere: GuardedFetch;
+/** What the guarded fetch said to each request of `deployed`: "refused" is said before anything is sent. */
+const outcomes: Awaited<ReturnType<GuardedFetch["send"]>>[] = [];
+const watched = (fetch: GuardedFetch): GuardedFetch => ({
+  async send(request) {
+    const outcome = await fetch.send(request);
+    outcomes.push(outcome);
+    return outcome;
+  },
+  close: () => fetch.close(),
+});
+/** Sockets of this process to anywhere. */
+let sockets = 0;
+const countSocket = () => void (sockets += 1);
+subscribe("net.client.socket", countSocket);
+afterAll(() => void unsubscribe("net.client.socket", countSocket));
 
 beforeAll(async () => {
   const made = openssl.root("mo-root");
@@ -55,7 +71,7 @@ beforeAll(async () => {
     ISO15118_ROOTS: made.certificate,
   };
   const { certificates: settings } = readConfig(env, () => "");
-  deployed = openCertificateDecisions(settings);
+  deployed = openCertificateDecisions(settings, watched(createGuardedFetch(settings.ocspTargets)));
   toHere = createGuardedFetch({ ...settings.ocspTargets, allowPrivate: true });
   reaching = openCertificateDecisions(settings, toHere);
 });
@@ -115,6 +131,8 @@ test.each([
   "192.168.0.1/",
   "[fd00::1]/",
 ])("[1.8-ocsp] [D10] no request leaves for %s, over http or https", async (address) => {
+  outcomes.length = 0;
+  const before = sockets;
   for (const scheme of ["http", "https"]) {
     const url = `${scheme}://${address.replace("PORT", String(spyPort))}`;
     expect(await status(2, url, deployed)).toMatchObject({ status: "Failed" });
@@ -129,6 +147,18 @@ test.each([
     expect(await judgeContract(claim, deployed)).toBe("CertChainError");
   }
   expect(spyConnections).toBe(0);
+  // Nor to an address where nobody here listens: a name is refused when it resolves to such a one (these may not resolve at
+  // all), an address before there is a socket.
+  expect(outcomes).toHaveLength(6);
+  for (const outcome of outcomes) {
+    const { kind, reason } = outcome.ok ? { kind: "answered", reason: "" } : outcome.error;
+    if (/^[a-z]+\./.test(address)) expect(reason).toMatch(/^the host (name does not resolve|is not a public address)/);
+    else {
+      expect(kind).toBe("refused");
+      expect(reason).toMatch(/is not a public address|must not carry a user name/);
+    }
+  }
+  if (/^[\d[]/.test(address)) expect(sockets).toBe(before);
 });
 
 test.each(["file:///etc/passwd", "gopher://127.0.0.1:6379/_INFO", "ftp://127.0.0.1/", "x", "", "http://"])(
@@ -137,6 +167,29 @@ test.each(["file:///etc/passwd", "gopher://127.0.0.1:6379/_INFO", "ftp://127.0.0
     expect(await status(2, url, deployed)).toMatchObject({ status: "Failed" });
   },
 );
+
+test("[1.8-ocsp] [D10] a station is not told which names of the inside there are", async () => {
+  const told = async (host: string) =>
+    (await status(2, `http://${host}:${spyPort}/`, deployed))["statusInfo"] as { additionalInfo: string };
+  expect(await told(hostname())).toEqual(await told("no-such-name.invalid"));
+});
+
+test("[1.8-ocsp] an answer that names no next one counts for a day", async () => {
+  const keptFor = (ms: number) => readOcspAnswer(answerWithoutNext, hashOf(2), new Date(Date.now() + ms));
+  const unlimited = await openssl.responder("mo-root", { 2: "V" }, []);
+  const sent = await toHere.send({
+    url: unlimited.url,
+    method: "POST",
+    headers: { "content-type": "application/ocsp-request" },
+    body: encodeOcspRequest(hashOf(2))!,
+    timeoutMs: 5_000,
+    maxResponseBytes: 16_384,
+  });
+  const answerWithoutNext = sent.ok ? sent.value.body : Buffer.alloc(0);
+  await unlimited.stop();
+  expect(keptFor(0)).toMatchObject({ ok: true, value: { nextUpdate: undefined } });
+  expect(keptFor(25 * 3_600_000)).toEqual({ ok: false, error: "the answer is too old" });
+});
 
 test("[1.8-ocsp] a responder's answer is passed on as it came, and says what it says", async () => {
   const answer = await status(2, responder.url);
@@ -177,7 +230,7 @@ test("[1.8-ocsp] redirects are not followed, and one that hangs or floods is giv
   for (const [server, reason] of [
     [redirecting, "HTTP 302"],
     [flooding, "cannot be read"],
-    [silent, "no answer within"],
+    [silent, "cannot be reached"],
   ] as const) {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -120,19 +120,24 @@ export class OpenSsl {
     }
   }
 
-  /** An OCSP responder of this root on this machine. @param states V (valid) or R (revoked) by decimal serial number. */
-  async responder(root: string, states: Record<number, "V" | "R">): Promise<{ url: string; stop(): Promise<void> }> {
+  /** An OCSP responder of this root on this machine. @param states V (valid) or R (revoked) by decimal serial number. @param period until the next update; empty: none is named. */
+  async responder(
+    root: string,
+    states: Record<number, "V" | "R">,
+    period = ["-nmin", "60"],
+  ): Promise<{ url: string; stop(): Promise<void> }> {
     const index = Object.entries(states).map(([serial, state]) => {
       const hex = Number(serial).toString(16).toUpperCase();
       return `${state}\t991231235959Z\t${state === "R" ? "260101000000Z" : ""}\t${hex.length % 2 ? `0${hex}` : hex}\tunknown\t/CN=x\n`;
     });
-    writeFileSync(this.path("index.txt"), index.join(""));
+    const indexFile = this.path(`index-${++this.#made}.txt`);
+    writeFileSync(indexFile, index.join(""));
     const child = spawn(
       "openssl",
       [
         "ocsp",
         "-index",
-        this.path("index.txt"),
+        indexFile,
         "-port",
         "0",
         "-CA",
@@ -141,8 +146,7 @@ export class OpenSsl {
         this.path(`${root}.pem`),
         "-rkey",
         this.path(`${root}.key`),
-        "-nmin",
-        "60",
+        ...period,
       ],
       { stdio: ["ignore", "pipe", "ignore"] },
     );

@@ -18,6 +18,7 @@ import { createCommandSender } from "../commands/send-command.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
 import { dueStations, wakeWaitingCommands } from "../commands/waiting-commands.ts";
 import { inTransaction, sqlOn } from "../database.ts";
+import { SCOPES } from "../http/route.ts";
 import { type Answer, type FakeGateway, startFakeGateway } from "./fake-gateway.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
@@ -51,18 +52,19 @@ afterAll(async () => {
 });
 
 /** What a jobs process has of it. */
-async function startProcess(): Promise<QueuedDelivery> {
+async function startProcess(key = secretsKey): Promise<QueuedDelivery> {
   const subscriber = new Redis(REDIS, { protocol: 2 });
   const channel = createNodeChannel({ askerId: `test-${randomUUID()}`, redis, subscriber, log });
   await channel.start();
   const ownerOf = (identity: TestStation["identity"]) => resolveOwner(redis, identity);
   const { pool } = database;
-  const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey, timing, log });
+  const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey: key, timing, log });
   stops.push(async () => {
     await sender.stop();
     subscriber.disconnect();
   });
-  return createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey, askerId: channel.askerId, log });
+  const { askerId } = channel;
+  return createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey: key, askerId, log });
 }
 
 async function gatewayWith(answer: Answer = () => ACCEPTED): Promise<FakeGateway> {
@@ -105,7 +107,8 @@ const stateOf = async (commandId: string) => {
   ]);
   return rows[0]?.state;
 };
-const answerOf = async (commandId: string) => findCommand(sqlOn(database.pool), project.orgId, commandId);
+const answerOf = async (commandId: string) =>
+  findCommand(sqlOn(database.pool), { orgId: project.orgId, scopes: SCOPES }, commandId);
 /** All that is due now, one after the other. */
 async function deliverAll(station: TestStation): Promise<void> {
   for (;;) {
@@ -354,6 +357,32 @@ test("[1.2-not-echoed] a secret waits sealed, and goes out sealed", async () => 
   expect(heard).toMatchObject({ secretPaths: ["value"] });
   expect(heard.payload).toBeUndefined();
   expect(JSON.parse(unseal(secretsKey, sealedPayloadContext(id), heard.sealedPayload!))).toEqual(payload);
+});
+
+test("a secret that was sealed with another key ends as not_connected, for nothing was sent; the queue goes on", async () => {
+  const station = await newStation();
+  const id = await queue(station, {
+    action: "ChangeConfiguration",
+    payload: { key: "AuthorizationKey", value: "0011223344556677" },
+  });
+  const next = await queue(station);
+  const gateway = await gatewayWith();
+  await gateway.hold(station.identity);
+  await opened(station, 1);
+  const withAnotherKey = await startProcess(parseSecretsKey(Buffer.alloc(32, 8).toString("base64")));
+  expect(await withAnotherKey.deliverNext(station.id)).toBeUndefined();
+  expect(await answerOf(id)).toMatchObject({
+    status: "not_connected",
+    reason: expect.stringContaining("SECRETS_KEY"),
+    sent_at: null,
+  });
+  expect(gateway.heard).toEqual([]);
+  await agoWoken();
+  expect(await due()).toContain(station.id);
+  await (
+    await withAnotherKey.deliverNext(station.id)
+  )?.settled;
+  expect([await stateOf(next), gateway.sent.map((sent) => sent.commandId)]).toEqual(["accepted", [next]]);
 });
 
 test("a station that came back with another OCPP version cannot get what was planned for the former one", async () => {

@@ -28,6 +28,40 @@ test("too many requests are refused with the wait, and the limit is told before"
   }
 });
 
+test("a bulk command counts as one request for each charge point", async () => {
+  const small = await startApiWorld({ RATE_LIMIT_COMMAND: "10/60", REDIS_URL: `${process.env["TEST_REDIS_URL"]}/9` });
+  try {
+    await small.redis.flushdb();
+    const bulk = async (key: string, ids: string[]) => {
+      const { status, headers } = await small.ask("POST", "/api/v1/cpo/commands/bulk", {
+        as: key,
+        body: { charge_point_ids: ids, command: "soft_reset" },
+      });
+      return `${status} ${headers.get("ratelimit")?.replace(/;t=.*/, "")}`;
+    };
+    const { key } = await small.organization();
+    expect(await bulk(key, ["cp_1", "cp_2", "cp_3", "cp_3"])).toBe('200 "command";r=7');
+    expect(
+      await bulk(
+        key,
+        Array.from({ length: 7 }, (_, n) => `cp_${n}`),
+      ),
+    ).toBe('200 "command";r=0');
+    expect(await bulk(key, ["cp_1"])).toBe('429 "command";r=0');
+    // More than the limit allows at all: nothing but itself fits into it.
+    const { key: another } = await small.organization();
+    expect(
+      await bulk(
+        another,
+        Array.from({ length: 50 }, (_, n) => `cp_${n}`),
+      ),
+    ).toBe('200 "command";r=0');
+    expect(await bulk(another, ["cp_1"])).toBe('429 "command";r=0');
+  } finally {
+    await small.close();
+  }
+});
+
 test("guessing at one account ends from that address, whoever asks", async () => {
   const small = await startApiWorld({
     RATE_LIMIT_LOGIN_ACCOUNT: "3/60",

@@ -5,7 +5,7 @@ import { collectEffects } from "../intake/collect-effects.ts";
 import { Effects } from "../intake/effects.ts";
 import { writeEffects } from "../intake/write-effects.ts";
 import { findStations } from "../stations/known-station.ts";
-import { createMeterShapes } from "../transactions/record-meter-values.ts";
+import { createMeterShapes } from "../transactions/meter-shapes.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
 import { connectionOf, type DoubleConnection } from "./lane-double.ts";
 import type { TestStation } from "./registered-station.ts";

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 // The stations' own messages on firmware, logs, charging and reservations, from the lane to their rows.
 
 import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
@@ -149,6 +150,25 @@ test.each(["2.0.1", "2.1"] as const)("%s: limits, needs, schedules and reports o
       [station.id],
     ),
   ).toEqual([]);
+});
+
+test("[C18] a source of a limit that is far too long holds nothing up, and is cleared by the same word", async () => {
+  const station = await registerStation(world.database.pool, world.project, "2.1");
+  const lane = await world.openLane();
+  const cp = connectionOf(station, "2.1", EPOCH);
+  // Random, for Postgres would compress it into its index.
+  const chargingLimitSource = randomBytes(8_000).toString("hex");
+  const limits = () =>
+    world.rows(
+      "select length(limit_source) as long, cleared_at is not null as cleared from charging_reports where station_id = $1",
+      [station.id],
+    );
+  await lane.append(cp.call("NotifyChargingLimit", { chargingLimit: { chargingLimitSource } }));
+  await world.applied(lane);
+  expect(await limits()).toEqual([{ long: 64, cleared: false }]);
+  await lane.append(cp.call("ClearedChargingLimit", { chargingLimitSource }));
+  await world.applied(lane);
+  expect(await limits()).toEqual([{ long: 64, cleared: true }]);
 });
 
 test("a reservation is used by the transaction that names it, 1.6 and 2.x, or ended by the station", async () => {

@@ -8,6 +8,8 @@ import { askForRenewals } from "../certificates/ask-for-renewals.ts";
 import { restoreRequests, signingRequestIn } from "../certificates/certificate-requests.ts";
 import { recordCertificateUses } from "../certificates/first-uses.ts";
 import { inTransaction } from "../database.ts";
+import { relayRegistryOutbox } from "../stations/registry-outbox.ts";
+import { requestRegistryWrite } from "../stations/station-registry.ts";
 import { type CertificateScene, startCertificateScene } from "./certificate-scene.ts";
 
 let scene: CertificateScene;
@@ -149,8 +151,15 @@ test("[1.8-renewal] the old certificate is good until it expires or is revoked; 
     "installed",
     "superseded",
   ]);
+  await rewriteRecord(unit);
   const record = await recordAfterWrite(unit);
+  // Without a serial number it were no record that a gateway lets anybody in by.
+  expect(record).toMatchObject({ serialNumber: unit.serialNumber, organizationName: "ChargeCo" });
   expect(record.revokedCertificates).toBeUndefined();
+  const [, { certificate_id: old, fingerprint }] = (await unit.get("certificates")).certificates;
+  const path = `/api/v1/charge-points/${unit.id}/certificates/${old}/revoke`;
+  expect((await world.ask("POST", path, { as: unit.key, body: {} })).status).toBe(200);
+  expect((await recordAfterWrite(unit)).revokedCertificates).toEqual([fingerprint]);
 });
 
 test("[1.8-renewal] who connects with a certificate has it, whatever became of the message that brought it", async () => {
@@ -186,12 +195,33 @@ test("[1.8-renewal] before a certificate expires the station is asked for a new 
   expect(await units[1]!.commands("TriggerMessage")).toMatchObject([
     { payload: { requestedMessage: "SignChargingStationCertificate" } },
   ]);
+
+  // The station said yes, and made no key.
+  const [asked] = await units[1]!.commands("TriggerMessage");
+  await end(asked!.id, { state: "accepted", response: '{"status":"Accepted"}' });
+  const askedAgainAfter = async (hours: number) => {
+    await world.sql.query(
+      `update station_certificates set renewal_asked_at = now() - $2 * interval '1 hour' where station_id = $1`,
+      [units[1]!.known.id, hours],
+    );
+    await askForRenewals({ pool, daysBefore: 91, limit: 100 });
+    return (await units[1]!.commands("TriggerMessage")).length - 1;
+  };
+  expect(await askedAgainAfter(23)).toBe(0);
+  expect(await askedAgainAfter(25)).toBe(1);
 });
 
+/** Has the record written anew, from what the database says now. */
+async function rewriteRecord({ known }: { known: { id: string } }): Promise<void> {
+  await inTransaction(pool, (sql) => requestRegistryWrite(sql, known.id));
+  await relayRegistryOutbox({ pool, redis: world.redis, heartbeatIntervalSeconds: 300, limit: 1_000 });
+}
+
+/** The record that gateways get of the station. Throws when they got none. */
 async function recordAfterWrite({ id }: { id: string }) {
-  return decodeStationRecord(
-    (await world.redis.hget(stationRecord(id as StationIdentity), "record")) ?? JSON.stringify({ v: 1 }),
-  );
+  const text = await world.redis.hget(stationRecord(id as StationIdentity), "record");
+  if (text === null) throw new Error(`the gateways have no record of ${id}`);
+  return decodeStationRecord(text);
 }
 
 test("[D3] a revoked certificate is in the gateways' record, until it would have expired anyway", async () => {
@@ -222,6 +252,82 @@ test("[D3] a revoked certificate is in the gateways' record, until it would have
   await world.sql.query("update station_certificates set not_after = now() - interval '1 s' where id = $1", [id]);
   await revoke(unit.key);
   expect((await unit.get("certificates")).certificates).toMatchObject([{ status: "revoked" }]);
+});
+
+test("[D3] [1.8-renewal] a certificate that is revoked before it was delivered is delivered no more", async () => {
+  const unit = await station();
+  await unit.sign(unit.csr());
+  await work();
+  const [{ certificate_id: id }] = (await unit.get("certificates")).certificates;
+  await world.ask("POST", `/api/v1/charge-points/${unit.id}/certificates/${id}/revoke`, { as: unit.key, body: {} });
+  expect(await unit.commands()).toMatchObject([{ state: "not_connected" }]);
+  await makeDue(unit.known.id);
+  await work();
+  expect(await unit.commands()).toHaveLength(1);
+});
+
+test("[1.8-renewal] a station that never answered to its new certificate is asked for another before the old one expires", async () => {
+  const unit = await station();
+  await unit.sign(unit.csr());
+  await work();
+  await end((await unit.commands())[0]!.id, { state: "accepted", response: '{"status":"Accepted"}' });
+  await unit.sign(unit.csr());
+  await work();
+  const renewals = async () => {
+    await askForRenewals({ pool, daysBefore: 91, limit: 100 });
+    return (await unit.commands("TriggerMessage")).length;
+  };
+  expect(await renewals()).toBe(0); // the new one is on its way
+  await world.sql.query("update certificate_requests set attempts = 10 where station_id = $1", [unit.known.id]);
+  await end((await unit.commands())[1]!.id, { state: "timeout" });
+  expect(await renewals()).toBe(1);
+});
+
+test("[D3] [D9] the unit that was taken away keeps no certificate, and none that it asked for is issued", async () => {
+  const unit = await station();
+  await unit.sign(unit.csr());
+  await work();
+  await end((await unit.commands())[0]!.id, { state: "accepted", response: '{"status":"Accepted"}' });
+  await unit.sign(unit.csr());
+  const [{ fingerprint }] = (await unit.get("certificates")).certificates;
+  const replaced = await world.ask("POST", `/api/v1/charge-points/${unit.id}/replace`, {
+    as: unit.key,
+    body: { serial_number: unit.serialNumber, reason: "a new board" },
+  });
+  expect(replaced.status).toBe(200);
+  expect((await recordAfterWrite(unit)).revokedCertificates).toEqual([fingerprint]);
+  await work();
+  expect((await unit.get("certificates")).certificates).toMatchObject([{ status: "revoked" }]);
+  expect((await unit.get("certificate-requests")).certificate_requests).toMatchObject([
+    { status: "failed", reason: "the hardware was replaced" },
+    { status: "installed" },
+  ]);
+});
+
+test("[D8] [D9] two charge points with one serial number get no certificate that would do for both", async () => {
+  const [unit, namesake] = [await station(), await station()];
+  await world.sql.query("update stations set org_id = $2, serial_number = $3 where id = $1", [
+    namesake.known.id,
+    unit.orgId,
+    unit.serialNumber,
+  ]);
+  expect(await unit.sign(unit.csr())).toMatchObject({
+    status: "Rejected",
+    statusInfo: { additionalInfo: expect.stringContaining("another charge point") },
+  });
+  await world.sql.query("update stations set retired_at = now() where id = $1", [namesake.known.id]);
+  expect(await unit.sign(unit.csr())).toEqual({ status: "Accepted" });
+});
+
+test("[1.8-csr] a request that does not fit the file any more when it is issued is refused", async () => {
+  const unit = await station();
+  await unit.sign(unit.csr());
+  await world.sql.query("update stations set serial_number = 'SN-corrected' where id = $1", [unit.known.id]);
+  await work();
+  expect((await unit.get("certificates")).certificates).toEqual([]);
+  expect((await unit.get("certificate-requests")).certificate_requests).toMatchObject([
+    { status: "failed", reason: expect.stringContaining("CN is not the serial number") },
+  ]);
 });
 
 test("[D8] a station's request, certificate and answer change nothing of another organisation's station", async () => {

@@ -13,7 +13,7 @@ import { collectEffects } from "../intake/collect-effects.ts";
 import { Effects } from "../intake/effects.ts";
 import { writeEffects } from "../intake/write-effects.ts";
 import { findStations } from "../stations/known-station.ts";
-import { createMeterShapes } from "../transactions/record-meter-values.ts";
+import { createMeterShapes } from "../transactions/meter-shapes.ts";
 import { createOwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
 
@@ -83,6 +83,17 @@ export async function startTransactionScene() {
       }),
     async rows<Row extends object = Record<string, unknown>>(text: string, values: unknown[] = []): Promise<Row[]> {
       return (await pool.query(text, values)).rows as Row[];
+    },
+    /** Columns of a station's transactions, in the order in which they came. */
+    transactionsOf: async (station: TestStation, columns: string): Promise<Record<string, unknown>[]> =>
+      (await pool.query(`select ${columns} from transactions where station_id = $1 order by id`, [station.id])).rows,
+    /** Why messages of a station were set aside, in their order. */
+    async quarantined(station: TestStation): Promise<string[]> {
+      const { rows } = await pool.query<{ reason: string }>(
+        "select reason from quarantine where station_id = $1 order by epoch, seq",
+        [station.id],
+      );
+      return rows.map(({ reason }) => reason);
     },
     /** Types of the events told of a station's sessions, in their order. */
     async told(station: TestStation): Promise<string[]> {

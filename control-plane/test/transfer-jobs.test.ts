@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { inTransaction } from "../database.ts";
-import { recordTransferReports, type TransferReport } from "../firmware/transfer-jobs.ts";
+import { recordTransferReports, type TransferReport } from "../firmware/record-transfer-reports.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
 import { commandScenes, settingScene } from "./command-scene.ts";
 
@@ -106,6 +106,69 @@ describe("firmware updates and log uploads", () => {
     expect((await eventsOf(id)).filter((told) => told.includes("completed"))).toEqual([
       "firmware.update_completed DownloadFailed",
     ]);
+  });
+
+  test("a batch of many charge points' words: the last counts, all are kept in order, and ends are told once", async () => {
+    const [one, two] = [await stationWith("2.0.1"), await stationWith("1.6", {})];
+    const firmware = { location: "https://fw.example/a.bin", retrieveDateTime: "2026-05-01T00:00:00Z" };
+    await one.send("UpdateFirmware", { requestId: 1, firmware });
+    await one.send("UpdateFirmware", { requestId: 2, firmware });
+    await two.operator({ command: "update_firmware", parameters: { firmware_url: "https://fw.example/b.bin" } });
+    const words = (epoch: number) => {
+      const word = (stationId: string, status: string, requestId?: number): TransferReport => ({
+        ...{ stationId, notification: "FirmwareStatusNotification", status, requestId },
+        ...{ receivedAt: new Date(), epoch, seq: (seq += 1) },
+      });
+      return [
+        word(one.stationId, "Downloading", 1),
+        word(two.stationId, "Downloading"),
+        word(one.stationId, "Downloading", 2),
+        word(one.stationId, "InstallationFailed", 1),
+        word(one.stationId, "Installed", 1),
+        word(two.stationId, "Downloaded"),
+        word(one.stationId, "Installed", 77),
+      ];
+    };
+    const statements: string[] = [];
+    const file = (reports: TransferReport[]) =>
+      inTransaction(world.pool, (sql) =>
+        recordTransferReports(
+          {
+            query: (text, values) => {
+              statements.push(text);
+              return sql.query(text, values);
+            },
+          },
+          reports,
+        ),
+      );
+    const batch = words(LATER);
+    await file(batch.toReversed());
+    const jobs = async ({ shows }: typeof one) =>
+      (await shows("firmware-updates")).firmware_updates.map(
+        (job: { status: string; progress: { status: string }[] }) => [
+          job.status,
+          ...job.progress.map((said) => said.status),
+        ],
+      );
+    const first = ["Installed", "Downloading", "InstallationFailed", "Installed"];
+    expect([await jobs(one), await jobs(two)]).toEqual([
+      [["Downloading", "Downloading"], first],
+      [["Downloaded", "Downloading", "Downloaded"]],
+    ]);
+    // Older ones are kept, and move nothing.
+    await file([...batch, ...words(1)]);
+    expect((await jobs(one)).map(([status]: string[]) => status)).toEqual(["Downloading", "Installed"]);
+    expect((await eventsOf(one.id)).filter((told) => told.includes("completed"))).toEqual([
+      "firmware.update_completed InstallationFailed",
+    ]);
+    // One that says something for ever fills nothing, and costs as many statements as one that says it once.
+    const chatter = () => Array.from({ length: 60 }, () => words(LATER)[1] as TransferReport);
+    statements.length = 0;
+    await file(chatter());
+    expect(statements).toHaveLength(5);
+    await file(chatter());
+    expect((await jobs(two))[0]).toHaveLength(101);
   });
 
   test("AcceptedCanceled: the update before it has ended", async () => {

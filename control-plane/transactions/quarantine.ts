@@ -18,6 +18,7 @@ export type QuarantineReason =
   | "already stopped otherwise"
   | "another event has this seqNo"
   | "answered with another transaction id"
+  | "too many kinds of readings"
   | "breaks its schema"
   | "cannot be read";
 

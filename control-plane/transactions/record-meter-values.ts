@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Sql } from "../database.ts";
-import type { MeterReading, ShapeMember } from "./meter-reading.ts";
+import type { MeterReading } from "./meter-reading.ts";
+import type { MeterShapes } from "./meter-shapes.ts";
 import { type QuarantinedMessage, quarantine } from "./quarantine.ts";
 
 /** One MeterValue element to be filed. */
@@ -16,55 +16,10 @@ export interface ReceivedReading {
   message: QuarantinedMessage;
 }
 
-/** The ids of shapes. Outside the batch's transaction: a shape is worth keeping even if the batch is not. */
-export interface MeterShapes {
-  idsOf(shapes: readonly ShapeMember[][]): Promise<number[]>;
-}
-
-/** More are looked up again; a fleet has some dozens. */
-const MAX_CACHED_SHAPES = 10_000;
-
-export function createMeterShapes(sql: Sql): MeterShapes {
-  const cached = new Map<string, number>();
-  return {
-    async idsOf(shapes) {
-      const texts = shapes.map((shape) => JSON.stringify(shape));
-      const distinct = [...new Set(texts)];
-      if (cached.size + distinct.length > MAX_CACHED_SHAPES) cached.clear();
-      const missing = distinct.filter((text) => !cached.has(text));
-      for (const [text, id] of await findOrAdd(sql, missing)) cached.set(text, id);
-      return texts.map((text) => cached.get(text) as number);
-    },
-  };
-}
-
-/** All at once: a station may make up thousands in one message, and the batch's transaction waits meanwhile. */
-async function findOrAdd(sql: Sql, shapes: readonly string[]): Promise<Map<string, number>> {
-  // Found by digest: a shape of many members is longer than an index row may be.
-  const digestOf = (members: string) => createHash("sha256").update(members).digest();
-  const ofDigest = new Map(shapes.map((members) => [digestOf(members).toString("hex"), members]));
-  const ids = new Map<string, number>();
-  for (;;) {
-    // In the order of their digests, for two intakes may add the same ones.
-    const missing = [...ofDigest].filter(([, members]) => !ids.has(members)).sort(([a], [b]) => (a < b ? -1 : 1));
-    if (missing.length === 0) return ids;
-    const digests = missing.map(([digest]) => Buffer.from(digest, "hex"));
-    const found = await sql.query<{ id: number; digest: Buffer }>(
-      `select id, digest from meter_shapes where digest = any($1::bytea[])`,
-      [digests],
-    );
-    for (const { id, digest } of found) ids.set(ofDigest.get(digest.toString("hex")) as string, id);
-    if (found.length === missing.length) return ids;
-    await sql.query(
-      `insert into meter_shapes (digest, members) select * from unnest($1::bytea[], $2::text[]) on conflict do nothing`,
-      [digests, missing.map(([, members]) => members)],
-    );
-  }
-}
-
 /**
  * Files readings, one row each. A resent one is the same row. Readings of a transaction that is not on record are filed
- * without it, and their message is set aside.
+ * without it, and their message is set aside; of a station that has introduced too many shapes, those of a new one are in
+ * the message that is set aside, and nowhere else.
  */
 export async function recordMeterValues(
   sql: Sql,
@@ -73,10 +28,22 @@ export async function recordMeterValues(
 ): Promise<void> {
   if (received.length === 0) return;
   const transactions = await findTransactions(sql, received);
+  const shapeIds = await shapes.idsOf(received.map((r) => ({ stationId: r.stationId, shape: r.reading.shape })));
   const lost = received.filter((r) => r.transactionId !== undefined && !transactions.has(keyOf(r)));
+  const shapeless = received.filter((_, place) => shapeIds[place] === undefined);
   // One message has many readings; set aside once per reading it would be as large as its square.
   await quarantine(sql, [...new Set(lost.map((r) => r.message))]);
-  const shapeIds = await shapes.idsOf(received.map((r) => r.reading.shape));
+  await quarantine(
+    sql,
+    [...new Set(shapeless.map((r) => r.message))].map((message) => ({
+      ...message,
+      reason: "too many kinds of readings",
+    })),
+  );
+  const filed = received.flatMap((r, place) => {
+    const shapeId = shapeIds[place];
+    return shapeId === undefined ? [] : [{ ...r, shapeId }];
+  });
   await sql.query(
     `insert into meter_values (station_id, transaction_id, sampled_at, shape, connector, vals, raw, received_at)
      select station_id, transaction_id, sampled_at, shape, connector, vals::numeric[], raw::text[], received_at
@@ -84,14 +51,14 @@ export async function recordMeterValues(
        as m (station_id, transaction_id, sampled_at, shape, connector, vals, raw, received_at)
      on conflict do nothing`,
     [
-      received.map((r) => r.stationId),
-      received.map((r) => transactions.get(keyOf(r))?.id ?? "0"),
-      received.map((r) => (r.reading.sampledAt ?? r.receivedAt).toISOString()),
-      shapeIds,
-      received.map((r) => r.connector ?? transactions.get(keyOf(r))?.connector ?? 0),
-      received.map((r) => arrayLiteral(r.reading.values)),
-      received.map((r) => (r.reading.raw === undefined ? null : arrayLiteral(r.reading.raw))),
-      received.map((r) => r.receivedAt.toISOString()),
+      filed.map((r) => r.stationId),
+      filed.map((r) => transactions.get(keyOf(r))?.id ?? "0"),
+      filed.map((r) => (r.reading.sampledAt ?? r.receivedAt).toISOString()),
+      filed.map((r) => r.shapeId),
+      filed.map((r) => r.connector ?? transactions.get(keyOf(r))?.connector ?? 0),
+      filed.map((r) => arrayLiteral(r.reading.values)),
+      filed.map((r) => (r.reading.raw === undefined ? null : arrayLiteral(r.reading.raw))),
+      filed.map((r) => r.receivedAt.toISOString()),
     ],
   );
 }

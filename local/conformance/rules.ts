@@ -174,7 +174,7 @@ export const RULES: readonly Rule[] = [
   { id: "D4", rule: "Forged proxy headers from outside are ignored" },
   {
     id: "D5",
-    rule: "Old TLS versions, weak suites and renegotiation are refused, the four suites of the specification offered",
+    rule: "Old TLS versions, weak suites and renegotiation are refused; each type of key offers its suites of the specification",
   },
   { id: "D6", rule: "Handshakes that never end are cut off, others unaffected" },
   {

@@ -12,7 +12,8 @@ This page is made of the tables that the processes go by (\`gateway/inbound/answ
 \`control-plane/decisions/decision-tables.ts\`, \`control-plane/intake/dispatch-<version>.ts\`,
 \`control-plane/commands/outcome-effects.ts\`) by \`npm run generate:documents\`; a test fails while it is not up to date.
 
-Every message is checked against its schema, made durable, answered, and kept in the message log.
+Every message is checked against its schema, made durable, answered, and kept in the message log; Heartbeats are kept there only
+with \`LOG_HEARTBEATS=true\`.
 `;
 
 const FROM = `

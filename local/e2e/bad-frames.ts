@@ -96,7 +96,7 @@ export const NO_ACTIONS: BadFrame[] = [
 ].map((action) => ({
   what: `the action ${JSON.stringify(action.slice(0, 30))}`,
   frame: call(action, "{}"),
-  outcome: UNKNOWN_ACTION,
+  outcome: action === "Reset" ? BOTH("a:NotSupported") : UNKNOWN_ACTION,
 }));
 
 /** The version's StatusNotification, with what is added to it. */

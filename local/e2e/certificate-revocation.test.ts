@@ -104,7 +104,7 @@ test("[D3] [1.8-client-cert] [1.8-renewal] a station goes from its password to a
   const withPassword = await connect(identity, { password });
   const first = await withPassword.certify("first", subject);
 
-  await rest("PATCH", url, cluster.apiKey, { security_profile: 3 });
+  await rest("PATCH", url, cluster.apiKey, { security_profile: 3, force: true });
   expect(await withPassword.closed).toBe(1008);
   expect(await isRefused(identity, { password })).toBe(true);
   const station = await connect(identity, first);

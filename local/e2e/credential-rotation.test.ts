@@ -20,22 +20,28 @@ afterAll(() => cluster?.close());
 const PROTOCOL = { "1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1" } as const;
 type Payload = Record<string, unknown>;
 
-/** A station with a password of any bytes, which answers what it is asked. */
+/** A station with a password of any bytes, which answers what it is asked, or does not. Rejects when it is not let in. */
 async function connect(
   identity: string,
   password: Buffer | string,
   version: "1.6" | "2.0.1",
-  answer: (action: string, payload: Payload) => Payload = () => ({ status: "Accepted" }),
+  answer: (action: string, payload: Payload) => Payload | undefined | Promise<Payload | undefined> = () => ({
+    status: "Accepted",
+  }),
+  node: 0 | 1 = 0,
 ) {
   const authorization = `Basic ${Buffer.concat([Buffer.from(`${identity}:`), Buffer.from(password as string)]).toString("base64")}`;
-  const socket = new WebSocket(`${cluster.ocppUrls[0]}/ocpp/${version}/${identity}`, [PROTOCOL[version]], {
+  const socket = new WebSocket(`${cluster.ocppUrls[node]}/ocpp/${version}/${identity}`, [PROTOCOL[version]], {
     headers: { authorization },
     perMessageDeflate: false,
   });
   const answers = new Map<string, unknown>();
   socket.on("message", (data: Buffer) => {
     const [type, id, action, payload] = JSON.parse(data.toString()) as [number, string, string, Payload];
-    if (type === 2) socket.send(JSON.stringify([3, id, answer(action, payload)]));
+    if (type === 2)
+      void Promise.resolve(answer(action, payload)).then(
+        (answered) => answered && socket.send(JSON.stringify([3, id, answered])),
+      );
     else answers.set(id, action);
   });
   await once(socket, "open");
@@ -123,6 +129,70 @@ test.each(["1.6", "2.0.1"] as const)(
       expect(kept.includes(told!)).toBe(false);
       expect(kept.includes(wire as string)).toBe(false);
     }
+  },
+);
+
+const ACCEPTED = { status: "Accepted" };
+
+/** What breaks at the moment in which the new password arrives, and what the station answers after it. */
+const BREAKS: Record<string, () => Promise<Payload | undefined>> = {
+  "its line": async () => undefined,
+  "its gateway": async () => {
+    await cluster.kill("gateway1");
+    return undefined;
+  },
+  "the whole control plane": async () => {
+    await Promise.all((["api", "jobs", "intake", "decisions"] as const).map((name) => cluster.kill(name)));
+    return ACCEPTED;
+  },
+};
+
+test.each([
+  ["its line", "took it"],
+  ["its line", "did not take it"],
+  ["its gateway", "took it"],
+  ["its gateway", "did not take it"],
+  ["the whole control plane", "took it"],
+] as const)(
+  "[D7] [1.2-key-change] when %s breaks as the new password arrives, a station that %s gets in, and the change comes to its end",
+  async (what, fate) => {
+    const [unit] = await cluster.generateStations(1, "1.6");
+    const { identity, password } = unit!;
+    let told: string | undefined;
+    const takes = (payload: Payload) =>
+      payload["key"] === "AuthorizationKey" ? (payload["value"] as string) : undefined;
+    const station = await connect(identity, password, "1.6", async (_action, payload) => {
+      const key = takes(payload);
+      if (key === undefined) return ACCEPTED;
+      const answered = await BREAKS[what]!();
+      told = key;
+      return answered;
+    });
+    expect((await rest("POST", url(identity, "rotate-credentials"), cluster.apiKey)).status).toBe(202);
+    const key = await eventually("the new password arrived", () => told);
+    station.socket.terminate();
+    const [has, other] = [Buffer.from(key, "hex"), password];
+    const again = await connect(identity, fate === "took it" ? has : other, "1.6", () => ACCEPTED, 1);
+    for (const name of ["gateway1", "api", "jobs", "intake", "decisions"] as const)
+      if (what === "its gateway" ? name === "gateway1" : what !== "its line" && name !== "gateway1")
+        await cluster.start(name);
+    const status = async () =>
+      (await rest("GET", url(identity, "credential-rotation"), cluster.apiKey)).body["status"] as string;
+    if (fate === "took it") {
+      await eventually("it is known that it has it", async () => ["accepted", "confirmed"].includes(await status()));
+    } else {
+      await eventually("nobody knows what became of it", async () => (await status()) === "unconfirmed");
+      expect((await rest("POST", url(identity, "rotate-credentials"), cluster.apiKey)).status).toBe(202);
+      await eventually("it has it now", async () => (await status()) === "accepted");
+    }
+    await again.close();
+    await (await connect(identity, has, "1.6")).close();
+    await eventually("the old one is refused", () =>
+      connect(identity, other, "1.6").then(
+        (letIn) => letIn.socket.terminate(),
+        () => true,
+      ),
+    );
   },
 );
 

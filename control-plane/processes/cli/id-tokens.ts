@@ -68,8 +68,7 @@ function readToken(flags: Flags): IdTokenEntry {
   const text = (name: "token" | "group", max: number) => {
     const value = oneLine(max).safeParse(flags[name]);
     if (!value.success) throw new CliMistake(`--${name}: want one line of 1 to ${max} characters`);
-    // idTag and idToken are case-insensitive (C16 CiString, P2 IdTokenType).
-    return value.data.trim().toLowerCase();
+    return value.data.trim();
   };
   required(flags.token, "token");
   const status = TOKEN_STATUSES.find((known) => known === (flags.status ?? "Accepted"));

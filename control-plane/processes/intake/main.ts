@@ -12,7 +12,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool, sqlOn } from "../../database.ts";
 import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
-import { createMeterShapes } from "../../transactions/record-meter-values.ts";
+import { createMeterShapes } from "../../transactions/meter-shapes.ts";
 import { readConfig } from "./config.ts";
 
 const config = configure("intake", () =>

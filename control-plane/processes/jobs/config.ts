@@ -27,6 +27,8 @@ export interface JobsConfig extends SharedConfig {
   /** The same for NotifyEvent and for DataTransfer. */
   stationEventsDays: number;
   dataTransfersDays: number;
+  /** The same for commands that are final, and for what they set up once it is over. */
+  commandsDays: number;
   postgresConnections: number;
   /** How often rows are looked for that Redis forgot, and the periodic sweeps run. */
   sweepMs: number;
@@ -55,6 +57,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     meterValuesDays: read.integer("METER_VALUES_DAYS", 1_095, 1, 36_500),
     stationEventsDays: read.integer("STATION_EVENTS_DAYS", 365, 1, 36_500),
     dataTransfersDays: read.integer("DATA_TRANSFERS_DAYS", 90, 1, 3_650),
+    commandsDays: read.integer("COMMANDS_DAYS", 365, 1, 36_500),
     postgresConnections: read.integer("JOBS_POSTGRES_CONNECTIONS", 20, 4, 200),
     sweepMs: read.durationMs("JOBS_SWEEP", 1_000, 100, 60_000),
   });

@@ -14,6 +14,7 @@ import { createIssueWork } from "../../certificates/issue-work.ts";
 import { createRevocationWork } from "../../certificates/revocation-work.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
 import { createQueuedCommandsWork, createQueuedDelivery } from "../../commands/deliver-queued.ts";
+import { createOldCommandsSweep } from "../../commands/forget-old-commands.ts";
 import { createNodeChannel } from "../../commands/node-channel.ts";
 import { resolveOwner } from "../../commands/resolve-owner.ts";
 import { createCommandSender } from "../../commands/send-command.ts";
@@ -34,6 +35,7 @@ import { openSmtp } from "../../mail/smtp-transport.ts";
 import { carryOutErasures } from "../../personal-data/erasures.ts";
 import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
 import { fanOutQuirks, forgetOldCounters } from "../../quirks/fan-out-quirks.ts";
+import { tellUntoldSessions } from "../../sessions/tell-untold-sessions.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { tellDueDisconnects } from "../../stations/tell-disconnects.ts";
 import { askTransactionStatus } from "../../transactions/ask-transaction-status.ts";
@@ -148,13 +150,20 @@ const sweeps = createPeriodicSweeps({
       everyMs: Math.min(MINUTE_MS, config.transactionQuestions.graceMs),
       run: () => askTransactionStatus(pool, config.transactionQuestions, BATCH),
     },
+    { name: "untold sessions", everyMs: MINUTE_MS, run: () => tellUntoldSessions({ pool, limit: BATCH }) },
     { name: "expired rows", everyMs: 10 * MINUTE_MS, run: () => forgetExpiredRows(sql) },
     { name: "old reports", everyMs: 10 * MINUTE_MS, run: () => forgetOldReports(sql) },
+    {
+      name: "old commands",
+      everyMs: MINUTE_MS,
+      run: createOldCommandsSweep({ sql, days: config.commandsDays, limit: 10 * BATCH }),
+    },
     { name: "partitions", everyMs: 10 * MINUTE_MS, run: () => keepPartitions(pool, partitioned, new Date()) },
     {
       name: "erasures",
       everyMs: 10 * sweepMs,
-      run: () => carryOutErasures({ pool, redis, pageSize: ERASED_AT_ONCE, secretsKey, log }),
+      run: () =>
+        carryOutErasures({ pool, redis, pageSize: ERASED_AT_ONCE, eventPageSize: 10 * BATCH, secretsKey, log }),
     },
     { name: "old events", everyMs: MINUTE_MS, run: () => forgetOldEvents({ pool, limit: 10 * BATCH }) },
   ],

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import type { Sql } from "../database.ts";
+import type { ShapeMember } from "./meter-reading.ts";
+
+/** The kind of a reading, and whose reading it is. */
+export interface SentShape {
+  stationId: string;
+  shape: ShapeMember[];
+}
+
+/** The ids of shapes. Outside the batch's transaction: a shape is worth keeping even if the batch is not. */
+export interface MeterShapes {
+  /** In the order asked; undefined: nobody has sent such a shape yet, and the station has introduced MAX_INTRODUCED others. */
+  idsOf(sent: readonly SentShape[]): Promise<(number | undefined)[]>;
+}
+
+/** More are looked up again; a fleet has some dozens. */
+const MAX_CACHED_SHAPES = 10_000;
+
+/**
+ * Shapes are kept for ever, and what is in them (units, measurands, their order) is the station's own word. No unit has more
+ * than a few dozen; one that makes up others with every message must not fill the table.
+ */
+export const MAX_INTRODUCED = 500;
+
+export function createMeterShapes(sql: Sql): MeterShapes {
+  const cached = new Map<string, number>();
+  return {
+    async idsOf(sent) {
+      const texts = sent.map(({ shape }) => JSON.stringify(shape));
+      const senders = Map.groupBy(sent, (_, place) => texts[place] as string);
+      if (cached.size + senders.size > MAX_CACHED_SHAPES) cached.clear();
+      const missing = [...senders].filter(([text]) => !cached.has(text));
+      for (const [text, id] of await findOrAdd(sql, missing)) cached.set(text, id);
+      return texts.map((text) => cached.get(text));
+    },
+  };
+}
+
+interface Missing {
+  members: string;
+  digest: Buffer;
+  /** Whose it is: perhaps of several that send it for the first time at once. */
+  stationIds: string[];
+}
+
+/**
+ * All at once: a station may make up thousands in one message, and the batch's transaction waits meanwhile.
+ * @param shapes who sent each, by its members.
+ */
+async function findOrAdd(
+  sql: Sql,
+  shapes: readonly (readonly [members: string, sent: SentShape[]])[],
+): Promise<Map<string, number>> {
+  const ids = new Map<string, number>();
+  // Found by digest: a shape of many members is longer than an index row may be.
+  const asked = shapes.map(([members, sent]): Missing => ({
+    members,
+    digest: createHash("sha256").update(members).digest(),
+    stationIds: sent.map(({ stationId }) => stationId),
+  }));
+  const find = async (wanted: readonly Missing[]): Promise<Missing[]> => {
+    if (wanted.length === 0) return [];
+    const found = await sql.query<{ id: number; digest: Buffer }>(
+      `select id, digest from meter_shapes where digest = any($1::bytea[])`,
+      [wanted.map(({ digest }) => digest)],
+    );
+    const idOf = new Map(found.map(({ id, digest }) => [digest.toString("hex"), id]));
+    return wanted.filter(({ members, digest }) => {
+      const id = idOf.get(digest.toString("hex"));
+      if (id !== undefined) ids.set(members, id);
+      return id === undefined;
+    });
+  };
+  // In the order of their digests, for two intakes may add the same ones.
+  const added = (await introduce(sql, await find(asked))).sort((a, b) => Buffer.compare(a.digest, b.digest));
+  if (added.length === 0) return ids;
+  await sql.query(
+    `insert into meter_shapes (digest, members, introduced_by)
+     select * from unnest($1::bytea[], $2::text[], $3::bigint[]) on conflict do nothing`,
+    [added.map(({ digest }) => digest), added.map(({ members }) => members), added.map(({ by }) => by)],
+  );
+  if ((await find(added)).length > 0) throw new Error("a shape of readings was neither inserted nor found");
+  return ids;
+}
+
+/** Those that one of their stations may still introduce, each with that station. Two intakes that count at the same moment let through a few more. */
+async function introduce(sql: Sql, missing: readonly Missing[]): Promise<(Missing & { by: string })[]> {
+  if (missing.length === 0) return [];
+  const counts = await sql.query<{ station_id: string; n: number }>(
+    `select introduced_by::text as station_id, count(*)::int as n from meter_shapes
+     where introduced_by = any($1::bigint[]) group by introduced_by`,
+    [[...new Set(missing.flatMap(({ stationIds }) => stationIds))]],
+  );
+  const introduced = new Map(counts.map(({ station_id, n }) => [station_id, n]));
+  const of = (stationId: string) => introduced.get(stationId) ?? 0;
+  return missing.flatMap((shape) => {
+    const by = shape.stationIds.find((stationId) => of(stationId) < MAX_INTRODUCED);
+    if (by === undefined) return [];
+    introduced.set(by, of(by) + 1);
+    return [{ ...shape, by }];
+  });
+}
