@@ -1,123 +1,21 @@
 // Password changes over OCPP: a station is never locked out, whatever becomes of the command (J16 §6.2.2; 2.x A01).
-import { randomUUID } from "node:crypto";
-import { type CommandOutcome, sealedPayloadContext } from "@dynamo-csms/proto/command-message";
-import { stationRecord } from "@dynamo-csms/proto/redis-keys";
-import { unseal } from "@dynamo-csms/proto/sealed-secret";
-import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import { matchPassword } from "@dynamo-csms/proto/station-password";
-import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
 import { Redis } from "ioredis";
-import type pg from "pg";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findCommandableStation } from "../commands/find-commandable-station.ts";
-import { queueCommand } from "../commands/queue-command.ts";
-import { recordCommandOutcome } from "../commands/record-outcome.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
-import { confirmLogins } from "../credentials/confirm-logins.ts";
-import { passwordIn } from "../credentials/new-password.ts";
-import { preparePasswordCommand } from "../credentials/prepare-password-command.ts";
 import { rotateCredentials } from "../credentials/rotate-credentials.ts";
-import { advancePasswordChanges } from "../credentials/send-password-change.ts";
-import { inTransaction, openPool } from "../database.ts";
+import { inTransaction } from "../database.ts";
 import { replacePassword } from "../stations/provisioning-password.ts";
-import { relayRegistryOutbox } from "../stations/registry-outbox.ts";
 import { requestRegistryWrite } from "../stations/station-registry.ts";
-import { type ApiWorld, startApiWorld } from "./api-world.ts";
-import { startFakeGateway } from "./fake-gateway.ts";
+import { accepted, OLD, type PasswordScene, startPasswordScene } from "./password-scene.ts";
 
-let world: ApiWorld;
-let pool: pg.Pool;
-const log = pino({ level: "silent" });
-const OLD = "provisioned-password";
-
+let scene: PasswordScene;
+let { log, world, pool, station, relay, advance } = {} as PasswordScene;
 beforeAll(async () => {
-  world = await startApiWorld();
-  pool = openPool(world.config.databaseUrl, 10, "test");
+  scene = await startPasswordScene();
+  ({ log, world, pool, station, relay, advance } = scene);
 });
-afterAll(async () => {
-  await pool.end();
-  await world.close();
-});
+afterAll(() => scene.close());
 
-let made = 0;
-
-/** A station that logs in with OLD, and what a gateway and the station itself would see of it. */
-async function station(version: "1.6" | "2.0.1" | "2.1" = "1.6") {
-  const { key, orgId } = await world.organization();
-  const id = `cp-rotation-${++made}`;
-  const [row] = await world.sql.query<{ id: string }>(
-    `insert into stations (charge_point_id, identity, identity_spelling, org_id, serial_number, vendor, model, ocpp_version, connector_count)
-     values ($1, $1, $1, $2, $1, 'V', 'M', $3, 1) returning id::text as id`,
-    [id, orgId, version],
-  );
-  const stationId = row!.id;
-  const { peppers, secretsKey } = world.config;
-  await inTransaction(pool, async (sql) => {
-    await replacePassword(sql, stationId, OLD, peppers);
-    await requestRegistryWrite(sql, stationId);
-  });
-  await relay();
-  const record = async () =>
-    decodeStationRecord((await world.redis.hget(stationRecord(id as StationIdentity), "record"))!);
-  const unit = {
-    id,
-    key,
-    orgId,
-    stationId,
-    record,
-    rotate: () => world.ask("POST", `/api/v1/charge-points/${id}/rotate-credentials`, { as: key }),
-    status: async () => (await world.ask("GET", `/api/v1/charge-points/${id}/credential-rotation`, { as: key })).body,
-    commands: () =>
-      world.sql.query<{ id: string; action: string; payload: object; sealed_payload: string | null; state: string }>(
-        "select id, action, payload, sealed_payload, state from commands where station_id = $1 order by created_at",
-        [stationId],
-      ),
-    /** The password in the newest command, as the station gets it. */
-    async sentPassword(): Promise<string> {
-      const command = (await unit.commands()).at(-1)!;
-      return passwordIn(
-        command.action,
-        JSON.parse(unseal(secretsKey, sealedPayloadContext(command.id), command.sealed_payload!)),
-      )!;
-    },
-    async end(outcome: CommandOutcome): Promise<void> {
-      const { id: commandId } = (await unit.commands()).at(-1)!;
-      await world.sql.query("update commands set state = 'sent' where id = $1 and $2 <> 'not_connected'", [
-        commandId,
-        outcome.state,
-      ]);
-      await world.sql.query("update commands set valid_until = now() where id = $1 and $2 = 'not_connected'", [
-        commandId,
-        outcome.state,
-      ]);
-      await inTransaction(pool, (sql) => recordCommandOutcome(sql, { commandId, outcome, at: new Date() }, { log }));
-      await relay();
-    },
-    /** What the gateways would let in; the intake hears of it as they tell it. */
-    async login(wire: Buffer | string): Promise<boolean> {
-      const match = matchPassword(Buffer.from(wire as string), (await record()).verifiers, peppers);
-      if (match?.asSent !== true) return false;
-      await inTransaction(pool, (sql) =>
-        confirmLogins(sql, [{ stationId, verifier: match.verifier.digest.slice(0, 16) }]),
-      );
-      await relay();
-      return true;
-    },
-    /** Who would be let in, without anybody coming in. */
-    async accepts(wire: Buffer | string): Promise<boolean> {
-      return matchPassword(Buffer.from(wire as string), (await record()).verifiers, peppers)?.asSent === true;
-    },
-  };
-  return unit;
-}
-
-const relay = () => relayRegistryOutbox({ pool, redis: world.redis, heartbeatIntervalSeconds: 300, limit: 1_000 });
-const advance = async () => {
-  await world.sql.query("update password_changes set next_step_at = now() where next_step_at is not null");
-  await advancePasswordChanges({ pool, secretsKey: world.config.secretsKey, limit: 100 });
-};
-const accepted = { state: "accepted" as const, response: '{"status":"Accepted"}' };
 const setResult = (attributeStatus: string) => ({
   state: "accepted" as const,
   response: JSON.stringify({
@@ -306,89 +204,6 @@ test("[D7] a new provisioning password ends a change that waits: its command goe
   expect(await unit.accepts("typed-in-at-the-unit")).toBe(true);
 });
 
-test("[1.2-key-change] a key that an operator sends word by word is known to the gateways before the station", async () => {
-  const unit = await station();
-  const key = "00112233445566778899aabbccddeeff00112233";
-  const seen: boolean[] = [];
-  const gateway = await startFakeGateway(process.env["TEST_REDIS_URL"] as string, `node-${randomUUID()}`, async () => {
-    seen.push(await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD));
-    return accepted;
-  });
-  await gateway.hold(unit.id as StationIdentity);
-  const send = (value: string) =>
-    world.ask("POST", "/api/v1/ocpp16/send_command", {
-      as: unit.key,
-      body: { charge_point_id: unit.id, command: "ChangeConfiguration", payload: { key: "AuthorizationKey", value } },
-    });
-  expect(await send(key)).toMatchObject({ status: 200, body: { status: "accepted" } });
-  await relay();
-  expect(seen).toEqual([true, true]);
-  expect([await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD)]).toEqual([true, false]);
-  expect(await send("too-short")).toMatchObject({ status: 422 });
-  await gateway.stop();
-});
-
-test("[D7] [1.2-key-change] a command that is there although its commit seemed to fail does not lock its station out", async () => {
-  const unit = await station();
-  const key = "ffeeddccbbaa99887766554433221100";
-  const { peppers, secretsKey } = world.config;
-  const registry = { pool, redis: world.redis, heartbeatIntervalSeconds: 300 };
-  const command = {
-    action: "ChangeConfiguration",
-    payload: { key: "AuthorizationKey", value: key },
-    requestedBy: "test",
-  };
-  const commandable = (await findCommandableStation(world.sql, unit.orgId, unit.id))!;
-  const commandId = `cmd-${unit.id}`;
-  const prepared = await preparePasswordCommand(
-    { registry, secretsKey, peppers },
-    { ...command, commandId, station: commandable },
-  );
-  const { stationId, orgId } = unit;
-  await inTransaction(pool, (sql) =>
-    queueCommand(sql, { ...command, commandId, stationId, orgId, version: "1.6" }, secretsKey),
-  );
-  if (prepared.ok) await prepared.value?.();
-  await relay();
-  expect([await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD)]).toEqual([true, true]);
-  await unit.end(accepted);
-  expect([await unit.accepts(Buffer.from(key, "hex")), await unit.accepts(OLD)]).toEqual([true, false]);
-});
-
-test("[1.2-key-change] a SetVariables that sets the password twice is not sent: no answer tells which one counts", async () => {
-  const unit = await station("2.0.1");
-  const set = (attributeValue: string) => ({
-    attributeValue,
-    component: { name: "SecurityCtrlr" },
-    variable: { name: "BasicAuthPassword" },
-  });
-  const payload = { setVariableData: [set("one-password-of-20c"), set("other-password-of-20")] };
-  const body = { charge_point_id: unit.id, command: "SetVariables", payload };
-  expect(await world.ask("POST", "/api/v1/ocpp201/send_command", { as: unit.key, body })).toMatchObject({
-    status: 422,
-    body: { errors: [{ detail: "sets the password twice" }] },
-  });
-  expect(await unit.commands()).toEqual([]);
-});
-
-test("[1.2-key-change] an operator's key for a station that is away leaves nothing behind", async () => {
-  const unit = await station();
-  const body = {
-    charge_point_id: unit.id,
-    command: "ChangeConfiguration",
-    payload: { key: "AuthorizationKey", value: "00112233445566778899aabbccddeeff" },
-  };
-  expect(await world.ask("POST", "/api/v1/ocpp16/send_command", { as: unit.key, body })).toMatchObject({
-    body: { status: "not_connected" },
-  });
-  await advance();
-  await relay();
-  expect([await unit.accepts(OLD), await unit.accepts(Buffer.from("00112233445566778899aabbccddeeff", "hex"))]).toEqual(
-    [true, false],
-  );
-  expect((await unit.rotate()).status).toBe(202);
-});
-
 test("[1.2-not-echoed] the new password is in no answer, no row that is not sealed, no event and no audit entry", async () => {
   const unit = await station("2.0.1");
   const begun = await unit.rotate();
@@ -424,27 +239,4 @@ test("[D8] another organisation's station is not found", async () => {
   expect((await world.ask("POST", `${path}/rotate-credentials`, { as: theirs.key })).status).toBe(404);
   expect((await world.ask("PATCH", path, { as: theirs.key, body: { security_profile: 2 } })).status).toBe(404);
   expect(await mine.commands()).toEqual([]);
-});
-
-test("[1.8-no-downgrade] a security profile goes up at the gateways at once, and down from 3 to 2 alone", async () => {
-  const unit = await station();
-  const patch = (body: object) => world.ask("PATCH", `/api/v1/charge-points/${unit.id}`, { as: unit.key, body });
-  expect(await patch({ security_profile: 3, force: true })).toMatchObject({
-    status: 200,
-    body: { security_profile: 3 },
-  });
-  expect(await patch({ security_profile: 3 })).toMatchObject({ status: 200 });
-  expect(await unit.record()).toMatchObject({
-    securityProfile: 3,
-    serialNumber: unit.id,
-    organizationName: "ChargeCo",
-  });
-  expect(await patch({ security_profile: 2 })).toMatchObject({
-    status: 409,
-    body: { remedy: expect.stringContaining("allow_downgrade") },
-  });
-  expect(await patch({ security_profile: 2, allow_downgrade: true })).toMatchObject({ status: 200 });
-  expect(await patch({ security_profile: 1, allow_downgrade: true })).toMatchObject({ status: 409 });
-  expect(await patch({ security_profile: 4 })).toMatchObject({ status: 422 });
-  expect((await unit.record()).securityProfile).toBe(2);
 });
