@@ -155,8 +155,9 @@ describe("other people's things", () => {
           world.ask(operation, `${operation.path}?${query}`.replace(/\?$/, ""), credentials(operation, world.stranger)),
         ),
       );
-      const leaks = (text: string) =>
-        [SECRET, ...Object.values(world.owner.ids)].filter((secret) => text.includes(secret));
+      // A stranger's own audit log names the ids that the stranger tried; what is behind them is another thing.
+      const secrets = operation.id === "listAuditLog" ? [SECRET] : [SECRET, ...Object.values(world.owner.ids)];
+      const leaks = (text: string) => secrets.filter((secret) => text.includes(secret));
       return expecting(
         operation.id,
         seen.flatMap((answer) => [

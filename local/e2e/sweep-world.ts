@@ -6,7 +6,14 @@ import { startCluster } from "./cluster.ts";
 import { openEvidence } from "./ledger-check.ts";
 import { fillPath, readOperations, type Operation } from "./openapi-operations.ts";
 import { complaintsAbout, send, type Answer } from "./rest-sweep.ts";
-import { recordSession, SECRET, secondOrganization, workingTenant, type Tenant } from "./two-organizations.ts";
+import {
+  recordCertificate,
+  recordSession,
+  SECRET,
+  secondOrganization,
+  workingTenant,
+  type Tenant,
+} from "./two-organizations.ts";
 
 const BUCKETS = ["LOGIN", "SIGNUP", "MAIL", "READ", "WRITE", "COMMAND", "LOGIN_ACCOUNT", "MAIL_ACCOUNT"];
 
@@ -35,6 +42,7 @@ export async function startSweepWorld() {
     const promised = { apiUrl: cluster.apiUrl, codes: new Set(codes) };
     const owner = await workingTenant(cluster, "owner@installers.example", SECRET);
     owner.ids["session_id"] = await recordSession(evidence, owner);
+    owner.ids["certificate_id"] = await recordCertificate(evidence, owner);
     /** Another installer of the owner's organisation, on another project. */
     const colleague = await workingTenant(cluster, "colleague@installers.example", "Colleague");
     const strangers = { ...cluster, apiKey: await secondOrganization(cluster, evidence) };

@@ -45,6 +45,22 @@ export async function recordSession(evidence: Evidence, { ids }: Tenant): Promis
   return row.session_id;
 }
 
+/** A certificate of the tenant's unit, as its authority would have issued it. @returns its id. */
+export async function recordCertificate(evidence: Evidence, { ids }: Tenant): Promise<string> {
+  const [row] = await evidence.sql<{ id: string }>(
+    `with request as (
+       insert into certificate_requests (id, station_id, org_id, certificate_type, csr_hash, csr, state, epoch, seq)
+       select 'csr_' || substr(charge_point_id, 4), id, org_id, 'ChargingStationCertificate', '\\x00', 'csr', 'installed', 1, 1
+       from stations where charge_point_id = $1 returning id, station_id, org_id)
+     insert into station_certificates (id, station_id, org_id, request_id, certificate_type, fingerprint, serial_number, subject, issuer, not_before, not_after, chain, state)
+     select 'crt_' || substr(id, 5), station_id, org_id, id, 'ChargingStationCertificate', md5(id), '01', $2, 'CN=CA', now(), now() + interval '1 year', 'chain', 'installed'
+     from request returning id`,
+    [ids["charge_point_id"], `CN=${SECRET}`],
+  );
+  if (row === undefined) throw new Error("no certificate");
+  return row.id;
+}
+
 /** An installer at work on a project with one registered unit, a commissioning, a command, a webhook endpoint and a delivery. */
 export async function workingTenant(cluster: Cluster, email: string, name: string): Promise<Tenant> {
   const { token, projectId } = await readyInstaller(cluster, email);
@@ -84,6 +100,16 @@ export async function workingTenant(cluster: Cluster, email: string, name: strin
       "id"
     ] as string,
     token_id: (await ask("POST", "/api/v1/id-tokens", key, { id_token: name, note: name }))["token_id"] as string,
+    quirk_profile_id: (
+      await ask("POST", "/api/v1/quirk-profiles", key, {
+        name,
+        match: { vendor: name },
+        settings: { odd_timestamps: { mode: "report_only" } },
+      })
+    )["quirk_profile_id"] as string,
+    erasure_id: (await ask("POST", "/api/v1/personal-data/erasures", key, { id_token: `nobody of ${projectId}` }))[
+      "erasure_id"
+    ] as string,
     key_id: (await ask("POST", "/api/v1/org/api-keys", key, { name, scopes: ["read:projects"] }))["id"] as string,
   };
   const missing = Object.entries(ids).filter(([, id]) => id === undefined);
