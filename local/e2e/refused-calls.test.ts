@@ -41,7 +41,7 @@ test("[F13] what a unit was refused stands in its message log with the CALLERROR
   ).toEqual([
     ["refused-1", "StatusNotification", answerTo("refused-1"), true],
     ["refused-2", "NoSuchAction", answerTo("refused-2"), false],
-    ["accepted", "StatusNotification", null, false],
+    ["accepted", "StatusNotification", `[3,"accepted",{}]`, false],
   ]);
   socket.close();
 });
