@@ -6,7 +6,6 @@ import {
   AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
-  CryptoEngine,
   Extension,
   ExtKeyUsage,
   PublicKeyInfo,
@@ -14,8 +13,8 @@ import {
 } from "pkijs";
 import type { CertificateAuthority, CertificateOrder } from "./certificate-authority.ts";
 import { splitPem } from "./issued-certificate.ts";
+import { pkijsEngine } from "../pkijs-engine.ts";
 
-const engine = new CryptoEngine({ name: "node", crypto: webcrypto as unknown as typeof globalThis.crypto });
 /** Stations' clocks are a little behind at times. */
 const BACKDATED_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
@@ -60,7 +59,7 @@ export function createLocalAuthority(
       );
       const pkcs8 = key.export({ type: "pkcs8", format: "der" });
       const signer = await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
-      await certificate.sign(signer, "SHA-256", engine);
+      await certificate.sign(signer, "SHA-256", pkijsEngine);
       const leaf = new X509Certificate(Buffer.from(certificate.toSchema(true).toBER(false)));
       return ok([leaf, ...above].map((one) => one.toString()).join(""));
     },

@@ -12,6 +12,7 @@ import {
   Request,
   type SingleResponse,
 } from "pkijs";
+import { HASH_OF_SIGNATURE } from "./signature-hashes.ts";
 
 /** The certificate that is asked about, as stations name it (2.x CertificateHashDataType): hexadecimal texts. */
 export interface CertificateHash {
@@ -36,14 +37,6 @@ const HASHES = {
   SHA384: { oid: "2.16.840.1.101.3.4.2.2", name: "sha384", bytes: 48 },
   SHA512: { oid: "2.16.840.1.101.3.4.2.3", name: "sha512", bytes: 64 },
 } as const;
-const SIGNATURE_HASHES: Readonly<Record<string, string>> = {
-  "1.2.840.113549.1.1.11": "sha256",
-  "1.2.840.113549.1.1.12": "sha384",
-  "1.2.840.113549.1.1.13": "sha512",
-  "1.2.840.10045.4.3.2": "sha256",
-  "1.2.840.10045.4.3.3": "sha384",
-  "1.2.840.10045.4.3.4": "sha512",
-};
 const OID_EXT_KEY_USAGE = "2.5.29.37";
 const OID_OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 /** tryLater and the like are other numbers (RFC 6960 §4.2.1). */
@@ -163,7 +156,7 @@ function isSigned(
       one.validToDate >= now &&
       trusted.some((issuer) => one.verify(issuer.publicKey)),
   );
-  const hash = SIGNATURE_HASHES[basic.signatureAlgorithm.algorithmId];
+  const hash = HASH_OF_SIGNATURE[basic.signatureAlgorithm.algorithmId];
   const signature = basic.signature.valueBlock.valueHexView;
   return (
     hash !== undefined &&

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { CertificationRequest, type RelativeDistinguishedNames } from "pkijs";
+import { HASH_OF_SIGNATURE } from "./signature-hashes.ts";
 
 /** A certificate signing request (PKCS#10, RFC 2986) whose signature is that of its own key: whoever made it has the key. */
 export interface CheckedSigningRequest {
@@ -15,15 +16,6 @@ export interface CheckedSigningRequest {
 const PEM =
   /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/;
 
-/** The signature algorithms that are taken, by OID: what hash they sign. SHA-1 and MD5 are not among them. */
-const HASH_OF_SIGNATURE: Readonly<Record<string, string>> = {
-  "1.2.840.113549.1.1.11": "sha256",
-  "1.2.840.113549.1.1.12": "sha384",
-  "1.2.840.113549.1.1.13": "sha512",
-  "1.2.840.10045.4.3.2": "sha256",
-  "1.2.840.10045.4.3.3": "sha384",
-  "1.2.840.10045.4.3.4": "sha512",
-};
 const COMMON_NAME = "2.5.4.3";
 const ORGANIZATION_NAME = "2.5.4.10";
 

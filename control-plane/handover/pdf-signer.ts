@@ -7,13 +7,13 @@ import {
   Attribute,
   Certificate,
   ContentInfo,
-  CryptoEngine,
   EncapsulatedContentInfo,
   IssuerAndSerialNumber,
   SignedAndUnsignedAttributes,
   SignedData,
   SignerInfo,
 } from "pkijs";
+import { pkijsEngine } from "../pkijs-engine.ts";
 
 export interface PdfSigner {
   /** Who signs, as the certificate says. */
@@ -33,8 +33,6 @@ const OID_CONTENT_TYPE = "1.2.840.113549.1.9.3";
 const OID_MESSAGE_DIGEST = "1.2.840.113549.1.9.4";
 /** ESS signing-certificate-v2 (RFC 5035): what makes a CMS signature one of baseline B-B. */
 export const OID_SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47";
-
-const engine = new CryptoEngine({ name: "node", crypto: webcrypto as unknown as typeof globalThis.crypto });
 
 /**
  * Reads the signing key (RSA or P-256, any PEM form) and its certificate, the signer's first and its issuers after it.
@@ -135,7 +133,7 @@ async function signCms(
     ],
     certificates,
   });
-  await signed.sign(privateKey, 0, "SHA-256", new Uint8Array(covered).buffer, engine);
+  await signed.sign(privateKey, 0, "SHA-256", new Uint8Array(covered).buffer, pkijsEngine);
   return Buffer.from(
     new ContentInfo({ contentType: OID_SIGNED_DATA, content: signed.toSchema(true) }).toSchema().toBER(),
   );

@@ -1,10 +1,9 @@
-import { createHash, webcrypto, X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { OctetString, Sequence } from "asn1js";
-import { ContentInfo, CryptoEngine, SignedData } from "pkijs";
+import { ContentInfo, SignedData } from "pkijs";
 import { commonNameOf, OID_SIGNING_CERTIFICATE_V2 } from "./pdf-signer.ts";
-
-const engine = new CryptoEngine({ name: "node", crypto: webcrypto as unknown as typeof globalThis.crypto });
+import { pkijsEngine } from "../pkijs-engine.ts";
 
 export interface VerifiedSignature {
   commonName: string;
@@ -33,7 +32,7 @@ export async function verifySignature(pdf: Buffer): Promise<Result<VerifiedSigna
     const covered = Buffer.concat([pdf.subarray(0, length), pdf.subarray(resume)]);
     const outcome = await signed.verify(
       { signer: 0, data: new Uint8Array(covered).buffer, checkChain: false, extendedMode: true },
-      engine,
+      pkijsEngine,
     );
     if (outcome.signatureVerified !== true || outcome.signerCertificate == null) return err(CHANGED);
     const certificate = new X509Certificate(Buffer.from(outcome.signerCertificate.toSchema(true).toBER()));

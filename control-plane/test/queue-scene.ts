@@ -127,5 +127,3 @@ export async function startQueueScene() {
     },
   };
 }
-
-export type QueueScene = Awaited<ReturnType<typeof startQueueScene>>;

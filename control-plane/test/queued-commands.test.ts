@@ -1,15 +1,15 @@
 // Commands that wait for their station: sent once, in order, when it is connected.
 import { type CommandMessage, sealedPayloadContext } from "@dynamo-csms/proto/command-message";
 import { unseal } from "@dynamo-csms/proto/sealed-secret";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { createQueuedCommandsWork, createQueuedDelivery } from "../commands/deliver-queued.ts";
 import { resolveOwner } from "../commands/resolve-owner.ts";
 import { wakeWaitingCommands } from "../commands/waiting-commands.ts";
 import { sqlOn } from "../database.ts";
-import { ACCEPTED, type QueueScene, startQueueScene } from "./queue-scene.ts";
+import { ACCEPTED, startQueueScene } from "./queue-scene.ts";
 
-let scene: QueueScene;
-let {
+const scene = await startQueueScene();
+const {
   secretsKey,
   log,
   pool,
@@ -25,27 +25,7 @@ let {
   deliverAll,
   due,
   agoWoken,
-} = {} as QueueScene;
-beforeAll(async () => {
-  scene = await startQueueScene();
-  ({
-    secretsKey,
-    log,
-    pool,
-    redis,
-    delivery,
-    startProcess,
-    gatewayWith,
-    newStation,
-    opened,
-    queue,
-    stateOf,
-    answerOf,
-    deliverAll,
-    due,
-    agoWoken,
-  } = scene);
-});
+} = scene;
 afterEach(() => scene.endTest());
 afterAll(() => scene.close());
 

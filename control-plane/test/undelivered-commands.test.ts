@@ -1,14 +1,14 @@
 // Queued commands that did not reach their station: they wait on where nothing was sent, and never go out after their time.
 import { parseSecretsKey } from "@dynamo-csms/proto/sealed-secret";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { cancelWaitingCommands } from "../commands/cancel-command.ts";
 import { recordCommandOutcome } from "../commands/record-outcome.ts";
 import { endOverdueCommands } from "../commands/sweep-deadlines.ts";
 import { inTransaction } from "../database.ts";
-import { ACCEPTED, type QueueScene, startQueueScene } from "./queue-scene.ts";
+import { ACCEPTED, startQueueScene } from "./queue-scene.ts";
 
-let scene: QueueScene;
-let {
+const scene = await startQueueScene();
+const {
   log,
   pool,
   delivery,
@@ -22,25 +22,7 @@ let {
   deliverAll,
   due,
   agoWoken,
-} = {} as QueueScene;
-beforeAll(async () => {
-  scene = await startQueueScene();
-  ({
-    log,
-    pool,
-    delivery,
-    startProcess,
-    gatewayWith,
-    newStation,
-    opened,
-    queue,
-    stateOf,
-    answerOf,
-    deliverAll,
-    due,
-    agoWoken,
-  } = scene);
-});
+} = scene;
 afterEach(() => scene.endTest());
 afterAll(() => scene.close());
 
