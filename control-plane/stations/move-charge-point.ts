@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import type pg from "pg";
+import { endCommissioning } from "../commissioning/end-commissioning.ts";
 import { inTransaction } from "../database.ts";
 import { isSerialNumberTaken } from "./serial-number.ts";
 
@@ -27,7 +28,7 @@ export async function moveChargePoint(
       [chargePointId, orgId, projectId],
     );
     const [unit] = await sql.query<{ id: string; project_id: string | null }>(
-      `select id::text as id, project_id from stations where charge_point_id = $1 and org_id = $2 and retired_at is null for update`,
+      `select id::text as id, project_id from stations where charge_point_id = $1 and org_id = $2 and retired_at is null for no key update`,
       [chargePointId, orgId],
     );
     if (unit === undefined) return err({ kind: "not-found" });
@@ -39,9 +40,11 @@ export async function moveChargePoint(
     }
     await sql.query(`update stations set project_id = $2 where id = $1`, [unit.id, projectId]);
     // A commissioning belongs to a project; out of all projects the unit is operated, not commissioned.
-    if (projectId === null)
+    if (projectId === null) {
+      // Told by the sweeper within seconds: nobody waits for it.
+      await endCommissioning(sql, unit.id, "the charge point was moved out of its project");
       await sql.query(`delete from commissionings where station_id = $1 and status <> 'completed'`, [unit.id]);
-    else await sql.query(`update commissionings set project_id = $2 where station_id = $1`, [unit.id, projectId]);
+    } else await sql.query(`update commissionings set project_id = $2 where station_id = $1`, [unit.id, projectId]);
     return ok(undefined);
   }).catch((fault: unknown): Result<undefined, MoveRefusal> => {
     if (isSerialNumberTaken(fault)) return err({ kind: "duplicate" });

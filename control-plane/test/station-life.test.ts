@@ -127,11 +127,18 @@ test("a unit moves to another project, out of all, and never into a locked or st
   const id = unit.charge_point_id as string;
   const move = (to: string | null) =>
     world.ask("POST", `/api/v1/charge-points/${id}/move`, { as: key, body: { project_id: to } });
+  const start = { run_connectivity_test: true, run_meter_calibration: false, notes: "" };
+  const started = await world.ask("POST", `/api/v1/installer/commissioning/${id}/start`, { as: token, body: start });
+  expect(started.body).toMatchObject({ status: "in_progress" });
   const other = await world.project(key);
   expect(await move(other)).toMatchObject({ status: 200, body: { project_id: other } });
   expect((await world.ask("GET", `/api/v1/installer/charge-points/${id}`, { as: token })).status).toBe(404);
   expect((await move(null)).status).toBe(200);
   expect((await world.ask("GET", `/api/v1/charge-points/${id}`, { as: key })).body.project_id).toBeNull();
+  // What ran is told to have ended, and not only forgotten.
+  expect(
+    await world.sql.query(`select data ->> 'project_id' as project_id from events where type = 'commissioning.failed'`),
+  ).toEqual([{ project_id: other }]);
 
   // Its serial number was free meanwhile.
   await register();
