@@ -1,7 +1,7 @@
 import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/process/environment";
 import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
-import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { parseNatMap, parseRedisTarget, withNatMap, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 
@@ -92,11 +92,17 @@ export class ConfigReader {
     return this.choice("LOG_LEVEL", "info", LOG_LEVELS);
   }
 
+  redisTarget(): RedisTarget {
+    const target = this.required("REDIS_URL", "redis://host:port", parseRedisTarget);
+    const natMap = this.#read.parsed("REDIS_NAT_MAP", this.optional("REDIS_NAT_MAP"), parseNatMap);
+    return this.mistakes.length > 0 ? target : withNatMap(target, natMap);
+  }
+
   /** What every process needs. */
   shared(): SharedConfig {
     return {
       databaseUrl: this.databaseUrl(),
-      redis: this.required("REDIS_URL", "redis://host:port", parseRedisTarget),
+      redis: this.redisTarget(),
       secretsKey: this.required("SECRETS_KEY", "base64 of 32 bytes", parseSecretsKey),
       logLevel: this.logLevel(),
       internalHost: this.text("INTERNAL_HOST", "127.0.0.1"),

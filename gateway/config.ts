@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { EnvironmentReader, type Environment } from "@dynamo-csms/proto/process/environment";
 import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
-import { parseRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { parseNatMap, parseRedisTarget, withNatMap, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { readListeners, type ListenerSettings } from "./sockets/listener.ts";
@@ -33,14 +33,22 @@ export interface GatewayConfig {
   unsupportedSubprotocol: "reject" | "closeAfterUpgrade";
   trustedProxies: TrustedProxies;
   maxFrameBytes: number;
+  /** Handshakes let in per second; 0: as many as come. */
+  handshakesPerSecond: number;
+  /** So many short connections of a station in a row are let pass; 0: any number. */
+  flappingConnections: number;
   pingIntervalMs: number;
   idleTimeoutMs: number;
   ackDurability: AckDurability;
+  /** How many replicas ACK_DURABILITY=replica waits for. */
+  ackReplicas: number;
   authorizeOffline: "deny" | "accept";
   /** How long a message that only the control plane can answer waits for it; stations wait for 30 s or more. */
   decisionHoldMs: number;
   /** For settling open calls and closing the sockets; the rest up to shutdownDeadlineMs is for sealing the lane. */
   drainDeadlineMs: number;
+  /** At a stop; faster where the deadline asks for it. */
+  drainClosesPerSecond: number;
   /** Must stay below the pod's terminationGracePeriodSeconds. */
   shutdownDeadlineMs: number;
   /** The release that an image was built from. */
@@ -73,6 +81,7 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     read.mistakes.push("SHUTDOWN_DEADLINE_MS: want more than DRAIN_DEADLINE_MS");
 
   const redis = read.required("REDIS_URL", read.secret("REDIS_URL"), parseRedisTarget, "redis://host:port");
+  const natMap = read.parsed("REDIS_NAT_MAP", read.text("REDIS_NAT_MAP"), parseNatMap);
   const address = read.required("DECISIONS_URL", read.text("DECISIONS_URL"), parseDecisionsAddress, "host:port");
   const tls = readDecisionsTls(read);
   const peppers = read.required(
@@ -98,9 +107,13 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     nodeId: `${read.text("NODE_ID") ?? `${hostname()}-${listeners[0]?.port ?? 0}`}-${surroundings.randomSuffix()}`,
     unsupportedSubprotocol: read.choice("UNSUPPORTED_SUBPROTOCOL", "reject", ["reject", "closeAfterUpgrade"]),
     maxFrameBytes: read.integer("MAX_FRAME_BYTES", 1_048_576, 16_384, 16_777_216),
+    handshakesPerSecond: read.integer("HANDSHAKES_PER_SECOND", 500, 0, 100_000),
+    flappingConnections: read.integer("FLAPPING_CONNECTIONS", 100, 0, 10_000),
+    drainClosesPerSecond: read.integer("DRAIN_CLOSES_PER_SECOND", 500, 1, 100_000),
     pingIntervalMs,
     idleTimeoutMs,
     ackDurability: read.choice("ACK_DURABILITY", "redis", ["redis", "replica", "aof"]),
+    ackReplicas: read.integer("ACK_REPLICAS", 1, 1, 16),
     authorizeOffline: read.choice("AUTHORIZE_OFFLINE", "deny", ["deny", "accept"]),
     decisionHoldMs: read.durationMs("DECISION_HOLD", 15_000, 0, 120_000),
     drainDeadlineMs,
@@ -112,7 +125,15 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
   if (read.mistakes.length > 0 || !redis || !address || !peppers || !secretsKey || !ocppPaths || !trustedProxies)
     throw new BadConfiguration(read.mistakes);
   const decisions = { address, ...(tls === undefined ? {} : { tls }) };
-  return Object.freeze({ ...settings, redis, decisions, peppers, secretsKey, ocppPaths, trustedProxies });
+  return Object.freeze({
+    ...settings,
+    redis: withNatMap(redis, natMap),
+    decisions,
+    peppers,
+    secretsKey,
+    ocppPaths,
+    trustedProxies,
+  });
 }
 
 function parseDecisionsAddress(text: string): string {

@@ -4,12 +4,14 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { createLogger } from "@dynamo-csms/proto/process/logger";
 import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { readConfig } from "./config.ts";
 import { createDecisionsClient } from "./inbound/decisions-client.ts";
+import { createLaneRoutes } from "./inbound/lane-route.ts";
 import { createLaneWriter } from "./inbound/lane-writer.ts";
 import { createPayloadCheck } from "./inbound/payload-check.ts";
 import { createReceiveFrame } from "./inbound/receive-frame.ts";
@@ -34,6 +36,9 @@ import { tellStillOpen } from "./sockets/tell-still-open.ts";
 import { createStationDirectory } from "./sockets/station-directory.ts";
 import { parseStationUrl } from "./sockets/station-url.ts";
 
+/** TCP connections at the same time that have not brought a request yet: a storm of a whole fleet, and less than the file descriptors of a process. */
+const MAX_WITHOUT_REQUEST = 20_000;
+
 const config = configure("gateway", () =>
   readConfig(process.env, {
     readFile: (path) => readFileSync(path, "utf8"),
@@ -47,15 +52,18 @@ endOnFault(log);
 const nowMs = () => performance.now();
 const pause = (ms: number) => sleep(ms);
 const metrics = createMetrics({ version: config.buildVersion, nodeId });
-const connect = (purpose: "commands" | "subscriber" | "lane") =>
+tellCertificates(metrics.registry, { gateway_tls: config.listeners.find(({ tls }) => tls)?.tls?.certificate });
+const connect = (purpose: "commands" | "subscriber") =>
   connectRedis(config.redis, purpose, { connectionName: nodeId, log });
 const redis = connect("commands");
 const subscriber = connect("subscriber");
 const decisions = createDecisionsClient({ ...config.decisions, log });
 const lane = createLaneWriter({
   nodeId,
-  connect: () => connect("lane"),
+  findRoute: createLaneRoutes({ target: config.redis, registry: redis, connectionName: nodeId }),
+  registry: redis,
   durability: config.ackDurability,
+  replicas: config.ackReplicas,
   nowMs,
   metrics,
   log,
@@ -64,12 +72,16 @@ const lane = createLaneWriter({
 });
 
 const sessions = new SessionRegistry();
-const ownership = createStationOwnership({ redis, nodeId });
+const ownership = createStationOwnership({
+  redis,
+  nodeId,
+  flappingConnections: config.flappingConnections,
+});
 const keeper = new OwnershipKeeper({ sessions: () => sessions.all(), ownership, pause, log });
 const aftermath = createTakeoverAftermath({
   ownership,
   sessions,
-  ended: (identity, epoch) => keeper.ended(identity, epoch),
+  ended: (identity, epoch) => keeper.ended(identity, epoch, "neither"),
   pause,
   log,
 });
@@ -158,7 +170,7 @@ const life = createConnectionLife({
   take: (identity, newcomer) => takeStation(identity, newcomer, { ownership, probe }),
   attempts,
   aftermath,
-  ownershipEnded: (identity, epoch) => keeper.ended(identity, epoch),
+  ownershipEnded: (identity, epoch, stay) => keeper.ended(identity, epoch, stay),
   sessions,
   appendEvent: (session, event) => lane.appendEvent(session, event),
   sessionOpened: (session) => outgoing.sessionOpened(session),
@@ -176,6 +188,7 @@ const internal = await startInternalServer({
   registry: metrics.registry,
 });
 
+let drainingSinceMs = 0;
 let sockets: Awaited<ReturnType<typeof startSocketServer>> | undefined;
 let reassertion: NodeJS.Timeout | undefined;
 const shutdown = createShutdown(
@@ -186,16 +199,19 @@ const shutdown = createShutdown(
         log.info({ connections: sessions.size }, "draining");
         internal.markStopping();
         metrics.draining.set(1);
+        drainingSinceMs = nowMs();
       },
     },
     { name: "upgrades", run: () => sockets?.stopAccepting() },
+    // Half of the time at the most; what they do not need is for closing the connections.
     { name: "open calls", run: () => outgoing.settleAll(config.drainDeadlineMs / 2) },
     {
       name: "connections",
       run: () =>
         closeInWaves({
           sessions: () => sessions.all(),
-          deadlineMs: config.drainDeadlineMs / 2,
+          closesPerSecond: config.drainClosesPerSecond,
+          endsAtMs: drainingSinceMs + config.drainDeadlineMs,
           nowMs,
           pause,
           random: Math.random,
@@ -231,10 +247,19 @@ const shutdown = createShutdown(
 stopOnSignals(shutdown, log);
 
 // A Redis that is away at the start is waited for: the node is alive, and not ready.
-await Promise.all([connectionReady(redis), lane.open()]);
+await connectionReady(redis);
+await lane.open();
 await lease.start();
 await commands.start();
-sockets = await startSocketServer({ ...config, life, attempts, receiveFrame, metrics, log });
+sockets = await startSocketServer({
+  ...config,
+  maxWithoutRequest: MAX_WITHOUT_REQUEST,
+  life,
+  attempts,
+  receiveFrame,
+  metrics,
+  log,
+});
 
 // Whatever the connections missed while they were away: owners that Redis forgot, messages to close.
 for (const connection of [redis, subscriber]) connection.on("ready", () => void keeper.assertAgain());

@@ -71,6 +71,16 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       labelNames: ["reason"] as const,
       registers,
     }),
+    handshakesWaiting: new Gauge({
+      name: "ocpp_handshakes_waiting",
+      help: "Handshakes that wait for their turn, since more come than HANDSHAKES_PER_SECOND",
+      registers,
+    }),
+    handshakesAdmitted: new Counter({
+      name: "ocpp_handshakes_admitted_total",
+      help: "Handshakes that had their turn, whatever became of them then",
+      registers,
+    }),
     handshakeDuration: new Histogram({
       name: "ocpp_handshake_duration_seconds",
       help: "From the upgrade request to our answer; refused logins are held back on purpose",

@@ -43,10 +43,18 @@ export type LaneEvent =
       toId: number;
       reason: "lane-rewound" | "lane-vanished";
     }
+  /**
+   * Ids of `laneId` that stand for nothing: Redis refused their entries (memory) and took later ones, so their content comes
+   * behind, under other ids. Nothing was lost.
+   */
+  | { event: "skipped"; nodeId: string; laneId: string; ranges: [first: number, last: number][] }
   /** The first entry of a lane: there is no lane without a stream, so a stream that is not there was lost or deleted. */
   | { event: "laneOpened"; nodeId: string }
   /** The last entry of a lane whose writer stopped in order. */
   | { event: "sealed"; nodeId: string };
+
+/** A writer has no more entries on their way at a time: the `skipped` event comes within so many ids after those that it explains. */
+export const LANE_IN_FLIGHT = 8;
 
 /** The text of an entry's frame with FLAG_EVENT. */
 export const encodeLaneEvent = (event: LaneEvent): string => JSON.stringify(event);

@@ -24,6 +24,12 @@ export const laneProbe = (laneId: string) => `ocpp:lane-probe:{${laneId}}`;
 /** Hash lane id → JSON {nodeId, startedAtMs}. Written by gateways before a lane's first entry and with each lease renewal; read by the intake, which removes the fields of deleted lanes. */
 export const LANES = "ocpp:lanes";
 
+/** Hash lane id → JSON {nodeId, last, endedAtMs}: lanes that the intake deleted, with the number of their last entry. Written by it before each deletion, for LANE_END_KEPT_MS: a Postgres that was restored to an earlier time learns from it what it lacks. */
+export const LANE_ENDS = "ocpp:lane-ends";
+
+/** How far back a restored Postgres is told of the lanes that ended since: 35 days. */
+export const LANE_END_KEPT_MS = 35 * 86_400_000;
+
 /** Hash {rev, record}: the StationRecord as JSON (station-record.ts) and its revision. Written by the control plane only (script: a lower rev changes nothing), read at admission. Never expires; can be rebuilt. */
 export const stationRecord = (identity: StationIdentity) => `ocpp:station:${tag(identity)}`;
 
@@ -42,8 +48,17 @@ export const stationOwner = (identity: StationIdentity) => `ocpp:owner:${tag(ide
 /** List of "{Unix ms} {address}", newest first: from where the station was taken over from a connection that had not ended. Written and read by the gateways' ownership script alone. Expires 10 min after the last one. */
 export const stationTakeovers = (identity: StationIdentity) => `ocpp:takeovers:${tag(identity)}`;
 
+/** Hash {times, endedAt, admittedAt}: how often in a row the station left soon after it had connected, when it last did, and when it was last let in since (Unix ms). Written and read by the gateways' ownership scripts alone; deleted when a connection lasts. Expires 10 min after the last time. */
+export const stationFlaps = (identity: StationIdentity) => `ocpp:flaps:${tag(identity)}`;
+
 /** String, JSON {laneId, startedAtMs}. Set by a gateway with LEASE_MS and renewed; deleted by a clean stop. Read by commands, presence, commissioning. */
 export const nodeLease = (nodeId: string) => `ocpp:node:{${nodeId}}:lease`;
+
+/** What SCAN looks for to find the nodes that live. */
+export const NODE_LEASE_PATTERN = "ocpp:node:{*}:lease";
+
+/** The node id out of a key that NODE_LEASE_PATTERN matched. */
+export const nodeIdOf = (leaseKey: string) => leaseKey.slice("ocpp:node:{".length, -"}:lease".length);
 
 /** Pub/sub channel (SPUBLISH), not a key: NodeMessage (command-message.ts). Published by the control plane and by gateways that take a station over; subscribed by exactly one gateway. No replay. */
 export const nodeCommands = (nodeId: string) => `ocpp:node:{${nodeId}}:commands`;

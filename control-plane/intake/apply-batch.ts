@@ -6,6 +6,7 @@ import type { MeterShapes } from "../transactions/meter-shapes.ts";
 import { collectEffects } from "./collect-effects.ts";
 import { type DeadLetter, deadLetterOf, type PlacedFrame, setAside } from "./dead-letters.ts";
 import { Effects } from "./effects.ts";
+import type { EntryRange } from "./entry-id.ts";
 import { describeFault, faultKindOf } from "../fault-kind.ts";
 import type { IntakeMetrics } from "./intake-metrics.ts";
 import { markSealed, moveOffset, recordGap } from "./lane-rows.ts";
@@ -20,7 +21,7 @@ export interface Batch {
   frames: PlacedFrame[];
   /** Entries that could not be unpacked. */
   damaged: DeadLetter[];
-  gaps: { from: string; to: string }[];
+  gaps: EntryRange[];
 }
 
 export interface ApplyDeps {

@@ -155,6 +155,9 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
     case "gap":
       effects.gaps.push({ laneId: event.laneId, fromId: event.fromId, toId: event.toId });
       return;
+    case "skipped":
+      for (const [first, last] of event.ranges) effects.skipped.push({ laneId: event.laneId, first, last });
+      return;
     case "quirk":
       // A quirk of a newer gateway: nothing here could show it.
       if (isQuirkName(event.quirk))
@@ -199,6 +202,7 @@ const KNOWN_EVENTS = {
   commandSent: true,
   commandOutcome: true,
   gap: true,
+  skipped: true,
   sealed: true,
 } satisfies Record<LaneEvent["event"], true>;
 /** A kind of event that a newer gateway writes and this build has no use for is skipped (lane-event.ts). */

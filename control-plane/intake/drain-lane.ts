@@ -3,7 +3,9 @@ import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connectio
 import { sqlOn } from "../database.ts";
 import { applyBatch, type ApplyDeps, type Batch } from "./apply-batch.ts";
 import { describeFault } from "../fault-kind.ts";
+import { type EntryRange, entryIdOf, numberOf } from "./entry-id.ts";
 import { finishLane } from "./finish-lane.ts";
+import { HoleWatch } from "./hole-watch.ts";
 import { type HeldLane, HOLD_MS, keepLane, leaveLane } from "./lane-rows.ts";
 import { type LaneEntry, LaneReader } from "./lane-reader.ts";
 import { FIRST_READ_COUNT, nextReadCount } from "./read-count.ts";
@@ -22,6 +24,8 @@ export interface DrainDeps extends ApplyDeps {
   lingerMs: number;
   /** The age of the oldest frame in hand, ms; 0 when there is none. */
   reportLag(lagMs: number): void;
+  /** Whether the lane waits for an outage to end. */
+  reportWaiting(waits: boolean): void;
 }
 
 /** How long an idle lane is waited on before its worker looks after the rest. */
@@ -50,6 +54,7 @@ export async function drainLane(
         const end = await drain.once();
         if (pauseMs > 0) {
           deps.metrics.waitingLanes.dec();
+          deps.reportWaiting(false);
           log.info({ offset: held.offset }, "lane goes on");
           pauseMs = 0;
         }
@@ -59,6 +64,7 @@ export async function drainLane(
         drain.expectBacklog();
         if (pauseMs === 0) {
           deps.metrics.waitingLanes.inc();
+          deps.reportWaiting(true);
           log.error({ offset: held.offset, reason: describeFault(fault) }, "lane waits");
         }
         pauseMs = Math.min(Math.max(100, pauseMs * 2), 5_000);
@@ -84,9 +90,11 @@ class LaneDrain {
   readonly #deps: DrainDeps;
   readonly #trimmer: LaneTrimmer;
   readonly #writeProbe: WriteProbe;
+  readonly #holes = new HoleWatch();
   /** Read, and not yet applied. */
   #queue: LaneEntry[] = [];
   #readCount = FIRST_READ_COUNT;
+  #passedTrimmed = false;
   // Monotonic: a clock that is set forwards must not cut the replay window short.
   #keptAtMs = performance.now();
   #movedAtMs = performance.now();
@@ -134,7 +142,7 @@ class LaneDrain {
   }
 
   async #apply(batch: Batch): Promise<"applied" | "sealed" | "lost"> {
-    const { metrics, log } = this.#deps;
+    const { metrics } = this.#deps;
     const end = metrics.batchDuration.startTimer();
     const outcome = await applyBatch(batch, this.#deps);
     end();
@@ -145,15 +153,38 @@ class LaneDrain {
     this.#movedAtMs = this.#keptAtMs = performance.now();
     this.#trimmer.committed(batch, this.#movedAtMs);
     metrics.frames.inc(batch.frames.length);
-    for (const gap of batch.gaps) {
-      metrics.gaps.inc();
-      log.error({ laneId: batch.laneId, ...gap }, "lane has a gap");
-    }
+    this.#tellGaps(this.#holes.applied(batch));
     return outcome;
+  }
+
+  #tellGaps(gaps: EntryRange[]): void {
+    for (const gap of gaps) {
+      this.#deps.metrics.gaps.inc();
+      this.#deps.log.error({ laneId: this.#held.id, ...gap }, "lane has a gap");
+    }
+  }
+
+  /**
+   * Entries beyond our offset that were trimmed, with nothing behind them: they were applied by a Postgres that lost it, and
+   * longer ago than the replay window. Only at the beginning: while we hold the lane, the offset does not go back.
+   */
+  async #passTrimmed(): Promise<"lost" | undefined> {
+    const { id, offset } = this.#held;
+    const last = await this.#reader.lastId();
+    if (last === undefined || numberOf(last) <= numberOf(offset)) return undefined;
+    // Not those that came between the two looks.
+    if ((await this.#reader.read(offset, 1, 0)).length > 0) return undefined;
+    const lost = { from: entryIdOf(numberOf(offset) + 1), to: last };
+    const outcome = await this.#apply({ laneId: id, from: offset, to: last, frames: [], damaged: [], gaps: [lost] });
+    return outcome === "lost" ? outcome : undefined;
   }
 
   /** Nothing to read: keep the lane, trim it, and see whether it has come to its end. */
   async #idle(): Promise<"lost" | "finished" | undefined> {
+    if (!this.#passedTrimmed) {
+      if ((await this.#passTrimmed()) === "lost") return "lost";
+      this.#passedTrimmed = true;
+    }
     const now = performance.now();
     if (now - this.#keptAtMs > HOLD_MS / 4) {
       if (!(await keepLane(sqlOn(this.#deps.pool), this.#held, this.#deps.holder))) return "lost";
@@ -164,7 +195,10 @@ class LaneDrain {
     // While a Postgres may still lose its last commits, the entries must stay.
     if (now - this.#movedAtMs < this.#deps.replayWindowMs) return undefined;
     const upForMs = Math.min(this.#reader.upForMs, this.#writeProbe.writableForMs);
-    return (await finishLane(this.#held, upForMs, this.#deps)) ? "finished" : undefined;
+    const finished = await finishLane(this.#held, upForMs, this.#deps);
+    if (finished === undefined) return undefined;
+    this.#tellGaps([...this.#holes.ended(), ...(finished.lost === undefined ? [] : [finished.lost])]);
+    return "finished";
   }
 }
 

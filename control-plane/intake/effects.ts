@@ -78,6 +78,8 @@ export class Effects {
   readonly signingRequests: SigningRequest[] = [];
   /** Entries that were acknowledged and that Redis lost, as the lane's writer noticed. */
   readonly gaps: { laneId: string; fromId: number; toId: number }[] = [];
+  /** Entries that never were, as the lane's writer explains them. */
+  readonly skipped: { laneId: string; first: number; last: number }[] = [];
   /** The lane's writer stopped in order; nothing follows. */
   sealed = false;
   readonly #seen = new Map<string, Seen>();

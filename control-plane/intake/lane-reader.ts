@@ -41,6 +41,17 @@ export class LaneReader {
     return entries.map(([id, fields]) => ({ id: id.toString(), bytes: fieldOf(fields) }));
   }
 
+  /** Id of the last entry that the lane was ever given; undefined: there is no such stream. Rejects when Redis is away. */
+  async lastId(): Promise<string | undefined> {
+    try {
+      const info = (await this.#inTime(this.#redis.xinfo("STREAM", this.#key), 0)) as unknown[];
+      return info[info.indexOf("last-generated-id") + 1] as string;
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.startsWith("ERR no such key")) return undefined;
+      throw cause;
+    }
+  }
+
   close(): void {
     this.#redis.disconnect();
   }
@@ -57,6 +68,10 @@ export class LaneReader {
     answer.catch(() => {});
     try {
       return await Promise.race([answer, tooLate]);
+    } catch (cause) {
+      // A cluster stays "ready" while the one master that has the lane is away.
+      if (this.#upSinceMs !== undefined) this.#upSinceMs = performance.now();
+      throw cause;
     } finally {
       clearTimeout(timer);
     }

@@ -1,5 +1,5 @@
 import type { Sql } from "../database.ts";
-import { entryIdOf, FIRST_OFFSET, numberOf } from "./entry-id.ts";
+import { type EntryRange, entryIdOf, FIRST_OFFSET, numberOf, withoutNumbers } from "./entry-id.ts";
 
 /** A lane that this process may drain. */
 export interface HeldLane {
@@ -99,12 +99,29 @@ export async function reopenLanes(sql: Sql, laneIds: readonly string[]): Promise
 }
 
 /** Notes entries that the lane never had or no longer has: they cannot be made up for, and somebody must know. */
-export async function recordGap(sql: Sql, laneId: string, gap: { from: string; to: string }): Promise<void> {
+export async function recordGap(sql: Sql, laneId: string, gap: EntryRange): Promise<void> {
   await sql.query(`insert into lane_gaps (lane_id, from_entry, to_entry) values ($1, $2, $3) on conflict do nothing`, [
     laneId,
     gap.from,
     gap.to,
   ]);
+}
+
+/** Takes back what was noted of entries that never were: Redis refused them, and what they held came later. */
+export async function dropExplainedGaps(
+  sql: Sql,
+  { laneId, first, last }: { laneId: string; first: number; last: number },
+): Promise<void> {
+  const noted = await sql.query<EntryRange>(
+    `select from_entry as "from", to_entry as "to" from lane_gaps where lane_id = $1 for update`,
+    [laneId],
+  );
+  for (const gap of noted) {
+    const left = withoutNumbers(gap, first, last);
+    if (left[0] === gap) continue;
+    await sql.query(`delete from lane_gaps where lane_id = $1 and from_entry = $2`, [laneId, gap.from]);
+    for (const range of left) await recordGap(sql, laneId, range);
+  }
 }
 
 /** Notes a gap that a writer reported, less what was applied before Redis lost it. */

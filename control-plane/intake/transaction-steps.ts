@@ -17,8 +17,8 @@ export const authorize: Step = (call, effects) => {
   const idToken = payload["idTag"] ?? (isObject(payload["idToken"]) ? payload["idToken"]["idToken"] : undefined);
   const info = answer["idTagInfo"] ?? answer["idTokenInfo"];
   if (typeof idToken !== "string" || !isObject(info) || info["status"] !== "Accepted") return;
-  const { station, receivedAt } = call;
-  effects.authorizations.push({ station, idToken: storableText(idToken), receivedAt });
+  const { station, epoch, seq, receivedAt } = call;
+  effects.authorizations.push({ station, epoch, seq, idToken: storableText(idToken), receivedAt });
 };
 
 // All of these take `unknown`: transaction data that breaks its schema comes here too.

@@ -4,6 +4,7 @@ import { recordCommandOutcome, recordCommandSent } from "../commands/record-outc
 import type { OutcomeDeps } from "../commands/run-outcome-effects.ts";
 import { wakeWaitingCommands } from "../commands/waiting-commands.ts";
 import { confirmLogins } from "../credentials/confirm-logins.ts";
+import { endChangeOfLostCommand } from "../credentials/password-outcome.ts";
 import type { Sql } from "../database.ts";
 import { recordFrames } from "../message-log/record-frames.ts";
 import { recordOversizedFrames, recordQuirks } from "../quirks/record-quirks.ts";
@@ -19,7 +20,7 @@ import { recordMeterValues } from "../transactions/record-meter-values.ts";
 import { recordSettlements } from "../transactions/record-settlements.ts";
 import { recordSignedSamples } from "../transactions/record-signed-samples.ts";
 import type { Effects } from "./effects.ts";
-import { recordReportedGap } from "./lane-rows.ts";
+import { dropExplainedGaps, recordReportedGap } from "./lane-rows.ts";
 import { writeChargePointSettings } from "./write-charge-point-settings.ts";
 import { writeReports } from "./write-reports.ts";
 
@@ -54,9 +55,11 @@ export async function writeEffects(
   await recordOversizedFrames(sql, effects.oversized);
   await writeReports(sql, effects);
   for (const gap of effects.gaps) await recordReportedGap(sql, gap);
+  for (const skipped of effects.skipped) await dropExplainedGaps(sql, skipped);
   for (const event of effects.commands) {
     if (event.kind === "sent") await recordCommandSent(sql, event.commandId, event.at);
-    else await recordCommandOutcome(sql, event, deps);
+    else if (!(await recordCommandOutcome(sql, event, deps)))
+      await endChangeOfLostCommand(sql, event.commandId, event.outcome);
   }
   await writeChargePointSettings(sql, effects);
 }

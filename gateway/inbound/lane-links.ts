@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
 import { DurabilityRefused } from "./lane-durability.ts";
 import { LaneLink, linkReady } from "./lane-link.ts";
+import type { LaneRoute } from "./lane-route.ts";
 
 const MAX_BACKOFF_MS = 1_000;
 
 export interface LaneLinksDeps {
-  /** A new connection of its own, without resend and offline queue. */
-  connect(): RedisConnection;
+  /** A new connection to the server that has the lane now. Rejects when none is known to. */
+  connect(): Promise<LaneRoute>;
   /** Brings what is held in line with what the lane has. Nothing else is in flight meanwhile. Rejects when it cannot. */
   resume(link: LaneLink): Promise<void>;
   /** The link works from now on. */
@@ -53,8 +53,9 @@ export class LaneLinks {
   /** Goes on until `close`. @param refused told when the server cannot keep the configured durability; it is tried again */
   async run(opened: () => void, refused: (reason: Error) => void): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const link = new LaneLink(this.#deps.connect(), this.#deps.nowMs);
+      let link: LaneLink | undefined;
       try {
+        link = new LaneLink(await this.#deps.connect(), this.#deps.nowMs);
         await linkReady(link, this.#closing.signal);
         await this.#resumeInTime(link);
         this.#setCurrent(link);
@@ -65,8 +66,8 @@ export class LaneLinks {
         this.#setCurrent(undefined);
         if (!this.#closing.signal.aborted) this.#report(cause as Error, refused);
       } finally {
-        link.fail(new Error("replaced"));
-        link.connection.disconnect();
+        link?.fail(new Error("replaced"));
+        link?.connection.disconnect();
       }
       this.#backoffMs = Math.min(Math.max(this.#backoffMs * 2, 25), MAX_BACKOFF_MS);
       await sleep(this.#backoffMs * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal }).catch(

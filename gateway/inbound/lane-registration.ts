@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { encodeLaneEvent } from "@dynamo-csms/proto/lane-event";
 import { ENTRY_FIELD, encodeEntry } from "@dynamo-csms/proto/stream-entry";
 import { LANES, LEASE_MS, lane, laneLease } from "@dynamo-csms/proto/redis-keys";
+import type { Cluster, Redis } from "ioredis";
 
 /** A lane of this process. A process has one at a time, and a new one after its start or when Redis lost it. */
 export interface LaneIdentity {
@@ -11,19 +11,28 @@ export interface LaneIdentity {
   readonly startedAtMs: number;
 }
 
-/** A lane id that no process ever had: node, time, and 32 random bits for clocks that were set back. */
-export function newLaneIdentity(nodeId: string): LaneIdentity {
+/**
+ * A lane id that no process ever had: node, time, and 32 random bits for clocks that were set back.
+ * @param fits of the keys that come up, at random, the first that fits is taken: on a cluster those of one server
+ */
+export function newLaneIdentity(nodeId: string, fits: (key: string) => boolean): LaneIdentity {
   const startedAtMs = Date.now();
-  const laneId = `${nodeId}-${startedAtMs.toString(36)}-${randomBytes(4).toString("hex")}`;
-  return { laneId, key: lane(laneId), startedAtMs };
+  for (;;) {
+    const laneId = `${nodeId}-${startedAtMs.toString(36)}-${randomBytes(4).toString("hex")}`;
+    if (fits(lane(laneId))) return { laneId, key: lane(laneId), startedAtMs };
+  }
 }
 
 /**
- * Makes the lane findable and shows that its writer lives. Before the first entry and with each renewal (LEASE_MS / 3):
- * a registry that Redis lost comes back by itself. Rejects when Redis takes no writes.
+ * Makes the lane findable. Before the first entry and with each renewal (LEASE_MS / 3): a registry that Redis lost comes
+ * back by itself. Rejects when Redis takes no writes.
  */
-export async function registerLane(connection: RedisConnection, nodeId: string, lane: LaneIdentity): Promise<void> {
-  await connection.hset(LANES, lane.laneId, JSON.stringify({ nodeId, startedAtMs: lane.startedAtMs }));
+export async function registerLane(registry: Redis | Cluster, nodeId: string, lane: LaneIdentity): Promise<void> {
+  await registry.hset(LANES, lane.laneId, JSON.stringify({ nodeId, startedAtMs: lane.startedAtMs }));
+}
+
+/** Shows that the lane's writer lives. Rejects when the lane's server takes no writes, or has it no more. */
+export async function renewLease(connection: Redis, nodeId: string, lane: LaneIdentity): Promise<void> {
   await connection.set(laneLease(lane.laneId), nodeId, "PX", LEASE_MS);
 }
 
@@ -34,12 +43,7 @@ export const FIRST_ENTRY = 1;
  * Writes a new lane's first entry, `laneOpened`. So a lane without a stream is one that was lost or finished, and nothing
  * ever makes a stream under the id of a lane that others have done with.
  */
-export async function beginLane(
-  connection: RedisConnection,
-  nodeId: string,
-  lane: LaneIdentity,
-  seq: number,
-): Promise<void> {
+export async function beginLane(connection: Redis, nodeId: string, lane: LaneIdentity, seq: number): Promise<void> {
   const text = encodeLaneEvent({ event: "laneOpened", nodeId });
   const facts = { identity: "", version: "1.6", epoch: 0, seq, receivedAtMs: Date.now(), flagged: false } as const;
   const entry = encodeEntry([{ kind: "event", text, ...facts }]);
@@ -60,7 +64,7 @@ export interface LaneState {
  * moment ago is still there.
  */
 export async function readLaneState(
-  connection: RedisConnection,
+  connection: Redis,
   key: string,
   unknown: { first: number; last: number } | undefined,
 ): Promise<LaneState | undefined> {

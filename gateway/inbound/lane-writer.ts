@@ -9,7 +9,6 @@ import { encodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { LEASE_MS } from "@dynamo-csms/proto/redis-keys";
 import { FLAG_EVENT, framePrefix, type GivenAnswer } from "@dynamo-csms/proto/stream-entry";
-import { Cluster } from "ioredis";
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { Session } from "../sockets/session.ts";
@@ -18,22 +17,27 @@ import { EntryPacker } from "./entry-packer.ts";
 import { LANE_LIMITS, type LaneLimits } from "./lane-limits.ts";
 import type { LaneLink } from "./lane-link.ts";
 import { LaneLinks } from "./lane-links.ts";
+import type { FindLaneRoute } from "./lane-route.ts";
 import { appendArguments, FIRST_ENTRY, readLaneState } from "./lane-registration.ts";
 import { OwnLane } from "./own-lane.ts";
-import { RetainedEntries, type RetainedEntry, type Stored } from "./retained-entries.ts";
+import { RetainedEntries, type IdRange, type RetainedEntry, type Stored } from "./retained-entries.ts";
 
 const TICK_MS = 1_000;
 /**
  * Short of memory, Redis may refuse an entry and take the next. The refused one then moves behind it, and the number that it
- * leaves looks to the reader like a loss: so for a while each waits for the one before.
+ * leaves would look to the reader like a loss: the entry that explains it comes first, and for a while each entry waits for
+ * the one before, so that none overtakes it.
  */
 const ONE_BY_ONE_MS = 60_000;
 
 export interface LaneWriterDeps {
   nodeId: string;
-  /** A new connection of its own, without resend and offline queue; called again after each error. */
-  connect(): RedisConnection;
+  findRoute: FindLaneRoute;
+  /** Where all lanes are registered: a connection for short commands. */
+  registry: RedisConnection;
   durability: AckDurability;
+  /** How many replicas "replica" means. */
+  replicas: number;
   /** Monotonic. */
   nowMs(): number;
   metrics: Pick<
@@ -64,6 +68,8 @@ export class LaneWriter {
   #sealed = false;
   #eventSeq = 0;
   #oneByOneUntilMs = 0;
+  /** Monotonic ms: at this time the lane's server was surely the one that takes its writes. */
+  #provenAtMs = Number.NEGATIVE_INFINITY;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(deps: LaneWriterDeps) {
@@ -74,10 +80,10 @@ export class LaneWriter {
       deps.log.error({ error }, "fault while a stored frame was answered");
     });
     this.#packer = new EntryPacker(this.#limits, deps.nowMs);
-    const { connect, nodeId, nowMs, metrics, log, onAway, onBack } = deps;
-    this.#lane = new OwnLane({ nodeId, nowMs, leaseLapsed: () => deps.onTakenForDead?.() });
+    const { nodeId, registry, nowMs, metrics, log, onAway, onBack } = deps;
+    this.#lane = new OwnLane({ nodeId, registry, nowMs, leaseLapsed: () => deps.onTakenForDead?.() });
     this.#links = new LaneLinks({
-      connect,
+      connect: () => deps.findRoute(this.#lane.begun ? this.#lane.key : undefined),
       resume: (link) => this.#resume(link),
       linked: () => this.#pump(),
       replyTimeoutMs: this.#limits.replyTimeoutMs,
@@ -186,8 +192,7 @@ export class LaneWriter {
   #pump(): void {
     const link = this.#links.current;
     if (link === undefined) return;
-    const oneByOne = link.connection instanceof Cluster || this.#deps.nowMs() < this.#oneByOneUntilMs;
-    const inFlight = oneByOne ? 1 : this.#limits.inFlight;
+    const inFlight = this.#deps.nowMs() < this.#oneByOneUntilMs ? 1 : this.#limits.inFlight;
     while (!link.dead && this.#retained.inFlight < inFlight) {
       if (!this.#retained.hasUnsent && !this.#packer.isEmpty) this.#retained.push(this.#packer.take());
       const entry = this.#retained.takeUnsent(this.#deps.nowMs());
@@ -205,6 +210,7 @@ export class LaneWriter {
         if (link.dead) return;
         link.repliedAtMs = this.#deps.nowMs();
         if (id === null) return link.fail(new Error("the lane is gone"));
+        this.#provenAtMs = entry.sentAtMs ?? this.#provenAtMs;
         if (this.#commit === undefined) this.#acknowledge(entry);
       },
       (error: Error) => {
@@ -248,7 +254,7 @@ export class LaneWriter {
   /** Brings what is held in line with what the lane has. Nothing else is in flight meanwhile. */
   async #resume(link: LaneLink): Promise<void> {
     const { connection } = link;
-    this.#commit = await groupCommitFor(this.#deps.durability, connection);
+    this.#commit = await groupCommitFor(this.#deps.durability, this.#deps.replicas, connection);
     if (!this.#lane.begun) return this.#lane.begin(link, ++this.#eventSeq);
 
     const state = await readLaneState(connection, this.#lane.key, this.#retained.unknownIds());
@@ -258,7 +264,9 @@ export class LaneWriter {
     await this.#lane.renew(link);
     if (link.dead) return;
     this.#reportGap("lane-rewound", this.#retained.gapAbove(state.lastId));
-    this.#retained.resume(state.lastId, state.present, this.#deps.nowMs(), this.#commit === undefined);
+    this.#retained.resume(state.lastId, state.present, this.#deps.nowMs(), this.#commit === undefined, (skipped) =>
+      this.#skippedEntry(skipped),
+    );
     // Something got through: this is a connection that breaks, not a Redis that is away.
     if (state.present.size > 0) this.#links.progressed();
   }
@@ -288,12 +296,22 @@ export class LaneWriter {
     this.appendEvent(null, { event: "gap", nodeId: this.#deps.nodeId, laneId, reason, ...gap });
   }
 
+  /** Tells the reader that these ids stand for nothing: what had them comes under others. */
+  #skippedEntry(ranges: IdRange[]): RetainedEntry {
+    const { laneId } = this;
+    const event: LaneEvent = { event: "skipped", nodeId: this.#deps.nodeId, laneId, ranges };
+    const packer = new EntryPacker(this.#limits, this.#deps.nowMs);
+    const text = Buffer.from(encodeLaneEvent(event), "utf8");
+    packer.add(NODE_PREFIX, FLAG_EVENT, ++this.#eventSeq, Date.now(), text, undefined, () => {});
+    return packer.take();
+  }
+
   #tick(): void {
     const nowMs = this.#deps.nowMs();
     // Redis is away, or so slow that the bound in flight holds.
     if (this.#packer.isOlderThan(nowMs - TICK_MS)) this.#retained.push(this.#packer.take());
     this.#retained.giveUpWaiting(nowMs - this.#limits.waitingAgeMs);
-    this.#retained.trim(nowMs);
+    this.#retained.trim(this.#provenAtMs);
     this.#deps.metrics.laneWaitingBytes.set(this.#retained.waitingBytes);
     const link = this.#links.current;
     const sentAtMs = this.#retained.oldestUnacked?.sentAtMs;
@@ -305,7 +323,21 @@ export class LaneWriter {
   async #renew(): Promise<void> {
     const link = this.#links.current;
     if (link === undefined) return;
-    await this.#lane.renew(link).catch((cause: unknown) => link.fail(cause as Error));
+    const { nowMs } = this.#deps;
+    // With nothing in flight it is this alone that notices a server which stands still, or is not the lane's any more.
+    const timer = setTimeout(() => {
+      if (nowMs() - link.repliedAtMs >= this.#limits.replyTimeoutMs) link.fail(new Error("no reply from Redis"));
+    }, this.#limits.replyTimeoutMs);
+    try {
+      const askedAtMs = await this.#lane.renew(link);
+      if (link.dead) return;
+      link.repliedAtMs = nowMs();
+      this.#provenAtMs = Math.max(this.#provenAtMs, askedAtMs);
+    } catch (cause) {
+      link.fail(cause as Error);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

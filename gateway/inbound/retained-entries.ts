@@ -3,6 +3,9 @@ import { FIRST_ENTRY } from "./lane-registration.ts";
 /** Told once per frame: true when it is as durable as promised, false when it waited too long or nothing can be taken. */
 export type Stored = (stored: boolean) => void;
 
+/** Ids from the first to the last, both included. */
+export type IdRange = [first: number, last: number];
+
 /** One lane entry from its packing until nobody can need it again. */
 export interface RetainedEntry {
   /** Its number in the lane (`id-0`); 0 until it is sent for the first time, because only then its place is certain. */
@@ -17,7 +20,7 @@ export interface RetainedEntry {
 }
 
 export interface RetentionLimits {
-  /** Acknowledged entries are kept for this long … */
+  /** Acknowledged entries are kept until the lane's server was still the one that takes its writes so long after … */
   tailMs: number;
   /** … and up to this many bytes. */
   tailBytes: number;
@@ -121,12 +124,17 @@ export class RetainedEntries {
     }
   }
 
-  /** Drops what the tail need not hold any more. */
-  trim(nowMs: number): void {
+  /**
+   * Drops what the tail need not hold any more.
+   * @param provenAtMs monotonic: until then the server that acknowledged was surely not replaced. Nothing is dropped by age
+   * while nobody answers: whoever answers next may lack all since.
+   */
+  trim(provenAtMs: number): void {
     let dropped = 0;
     while (dropped < this.#unacked) {
       const entry = this.#entries[dropped] as RetainedEntry;
-      if (nowMs - (entry.ackedAtMs ?? nowMs) < this.#limits.tailMs && this.#tailBytes <= this.#limits.tailBytes) break;
+      const heldMs = provenAtMs - (entry.ackedAtMs ?? provenAtMs);
+      if (heldMs < this.#limits.tailMs && this.#tailBytes <= this.#limits.tailBytes) break;
       this.#tailBytes -= entry.bytes.length;
       dropped += 1;
     }
@@ -152,15 +160,27 @@ export class RetainedEntries {
    * After an error: `lastInLane` is the lane's last-generated-id, `present` the ids found among those asked for.
    * What got through is acknowledged (`durable` false: waits for the next acknowledgement, as if sent just now); what did
    * not is to be sent again, in order.
+   * @param explain makes the entry that says which ids stand for nothing; it is sent before anything else
    */
-  resume(lastInLane: number, present: ReadonlySet<number>, nowMs: number, durable: boolean): void {
+  resume(
+    lastInLane: number,
+    present: ReadonlySet<number>,
+    nowMs: number,
+    durable: boolean,
+    explain: (skipped: IdRange[]) => RetainedEntry,
+  ): void {
     const inLane = (entry: RetainedEntry) =>
       entry.id !== 0 && entry.id <= lastInLane && (entry.ackedAtMs !== undefined || present.has(entry.id));
     const stored = this.#entries.filter(inLane);
     const missing = this.#entries.filter((entry) => !inLane(entry));
     // Redis refused one (memory) and took a later one: what is missing moves behind it, with ids that were never used.
     const overtaken = missing.some((entry) => entry.id !== 0 && entry.id <= lastInLane);
-    if (overtaken) for (const entry of missing) entry.id = 0;
+    if (overtaken) {
+      const explanation = explain(rangesOf(missing.map(({ id }) => id).filter((id) => id !== 0)));
+      this.#waitingBytes += explanation.bytes.length;
+      for (const entry of missing) entry.id = 0;
+      missing.unshift(explanation);
+    }
     this.#restart([...stored, ...missing], stored, nowMs, durable);
   }
 
@@ -200,4 +220,15 @@ export class RetainedEntries {
       }
     }
   }
+}
+
+/** @param ids in order */
+function rangesOf(ids: number[]): IdRange[] {
+  const ranges: IdRange[] = [];
+  for (const id of ids) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === id - 1) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  return ranges;
 }

@@ -50,7 +50,7 @@ test("a connection that ended while Redis was away is given up when it is back",
   const { owners, redis, keeper } = scene();
   owners.set("a", { node: "me", epoch: 5 });
   redis.away = true;
-  await keeper.ended("a" as StationIdentity, 5);
+  await keeper.ended("a" as StationIdentity, 5, "neither");
   expect(owners.has("a")).toBe(true);
   redis.away = false;
   await keeper.assertAgain();

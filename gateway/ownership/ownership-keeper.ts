@@ -1,5 +1,6 @@
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Logger } from "pino";
+import type { Stay } from "./station-ownership.ts";
 
 interface HeldSession {
   readonly identity: StationIdentity;
@@ -13,7 +14,7 @@ interface Deps {
   ownership: {
     /** False: lost to a newer connection. */
     reassert(identity: StationIdentity, epoch: number): Promise<boolean>;
-    release(identity: StationIdentity, epoch: number): Promise<boolean>;
+    release(identity: StationIdentity, epoch: number, stay: Stay): Promise<boolean>;
   };
   pause(ms: number): Promise<void>;
   log: Logger;
@@ -37,8 +38,8 @@ export class OwnershipKeeper {
   }
 
   /** A connection ended: gives its ownership up, now or when Redis is back. */
-  ended(identity: StationIdentity, epoch: number): Promise<void> {
-    const release = this.#release(identity, epoch).finally(() => this.#releasing.delete(release));
+  ended(identity: StationIdentity, epoch: number, stay: Stay): Promise<void> {
+    const release = this.#release(identity, epoch, stay).finally(() => this.#releasing.delete(release));
     this.#releasing.add(release);
     return release;
   }
@@ -48,9 +49,9 @@ export class OwnershipKeeper {
     await Promise.all(this.#releasing);
   }
 
-  async #release(identity: StationIdentity, epoch: number): Promise<void> {
+  async #release(identity: StationIdentity, epoch: number, stay: Stay): Promise<void> {
     try {
-      await this.#deps.ownership.release(identity, epoch);
+      await this.#deps.ownership.release(identity, epoch, stay);
     } catch (error) {
       this.#unreleased.set(identity, epoch);
       this.#deps.log.warn({ station: identity, epoch, error: (error as Error).message }, "ownership not released yet");
@@ -84,7 +85,7 @@ export class OwnershipKeeper {
     const { sessions: all, ownership, pause, log } = this.#deps;
     const unreleased = [...this.#unreleased];
     await inBatches(unreleased, pause, async ([identity, epoch]) => {
-      await ownership.release(identity, epoch);
+      await ownership.release(identity, epoch, "neither");
       if (this.#unreleased.get(identity) === epoch) this.#unreleased.delete(identity);
     });
 
@@ -94,7 +95,7 @@ export class OwnershipKeeper {
       if (!session.open) return;
       if (await ownership.reassert(session.identity, session.epoch)) {
         // It closed while the question was under way: its release may have come first.
-        if (!session.open) await this.ended(session.identity, session.epoch);
+        if (!session.open) await this.ended(session.identity, session.epoch, "neither");
       } else {
         lost += 1;
         session.close(1000, "superseded by a newer connection");

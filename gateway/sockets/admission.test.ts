@@ -143,7 +143,7 @@ describe("a stranger", () => {
       await attempt({ user: "CS002" }),
       await attempt({ authorization: "" }),
     ];
-    const answers = refused.map((admitted) => (admitted.ok ? undefined : refusalAnswer(admitted.error)));
+    const answers = refused.map((admitted) => (admitted.ok ? undefined : refusalAnswer(admitted.error, () => 0.5)));
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect(answers[0]?.status).toBe("401 Unauthorized");
     expect(answers[0]?.headers).toContainEqual(["WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"']);
@@ -196,13 +196,13 @@ describe("a stranger", () => {
         const answers: unknown[] = [];
         for (let n = 0; n < 6; n++) {
           const refused = await attempt({ path: `/ocpp/${user}`, user, password: "wrong", listener });
-          answers.push(refused.ok ? "admitted" : [refused.error.reason, refusalAnswer(refused.error)]);
+          answers.push(refused.ok ? "admitted" : [refused.error.reason, refusalAnswer(refused.error, () => 0.5)]);
         }
         return answers;
       };
       for (const listener of [1, 3] as const) {
         const known = await guess("CS001", listener);
-        expect(known[0]).toEqual([reason, refusalAnswer({ reason })]);
+        expect(known[0]).toEqual([reason, refusalAnswer({ reason }, () => 0.5)]);
         expect(known).toEqual(await guess("CS901", listener));
       }
       // The right password lets in all the same, and the operator is told what was wrong.
@@ -228,8 +228,8 @@ describe("without the means to check", () => {
     [{ kind: "limited" }, "too-many-attempts", "429 Too Many Requests"],
   ] as const)("%j is %s, never 401", async (answer, reason, status) => {
     expect(await scene({ answer }).reason()).toBe(reason);
-    expect(refusalAnswer({ reason }).status).toBe(status);
-    expect(refusalAnswer({ reason }).headers.map(([name]) => name)).toContain("Retry-After");
+    expect(refusalAnswer({ reason }, () => 0.5).status).toBe(status);
+    expect(refusalAnswer({ reason }, () => 0.5).headers.map(([name]) => name)).toContain("Retry-After");
   });
 });
 

@@ -8,6 +8,7 @@ import { authenticate, type Authentic } from "./authenticate.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
+import { sourceOf } from "./remote-address.ts";
 import type { StationDirectory } from "./station-directory.ts";
 import { parseStationUrl, type StationUrl } from "./station-url.ts";
 import { chooseSubprotocol, offeredSubprotocols, type ChosenSubprotocol } from "./subprotocol.ts";
@@ -50,8 +51,8 @@ export interface AdmissionDeps {
   ocppPaths: readonly string[];
   peppers: Peppers;
   directory: StationDirectory;
-  /** Per address: guesses of any kind, each of which may have cost a lookup. */
-  guesses: { take(address: string): boolean; giveBack(address: string): void };
+  /** Per source: guesses of any kind, each of which may have cost a lookup. */
+  guesses: { take(source: string): boolean; giveBack(source: string): void };
   failedLogins: { exhausted(key: string): boolean; take(key: string): boolean };
   now(): Date;
 }
@@ -71,14 +72,15 @@ export async function admit(claim: UpgradeClaim, deps: AdmissionDeps): Promise<R
   const refuse = (refusal: Refusal) =>
     err<Refusal>({ ...refusal, ...(refusal.attempt && { attempt: { identity, ...refusal.attempt } }) });
 
-  // Counted per address and identity: a stranger who guesses does not lock the station out.
-  const attempt = `${claim.remoteAddress} ${identity}`;
+  // Counted per source and identity: a stranger who guesses does not lock the station out.
+  const source = sourceOf(claim.remoteAddress);
+  const attempt = `${source} ${identity}`;
   const limited = { reason: "too-many-attempts", attempt: { outcome: "too_many_attempts" } } as const;
   if (deps.failedLogins.exhausted(attempt)) return refuse(limited);
 
   // Taken before it is known whether this is one, and from known stations as from unknown ones: else the answer "too many"
   // would tell which identities exist.
-  const mayGuess = deps.guesses.take(claim.remoteAddress);
+  const mayGuess = deps.guesses.take(source);
   const answer = await deps.directory.find(identity, mayGuess);
   const record = answer.kind === "found" ? answer.record : undefined;
   const authentic = authenticate(claim, url.value, record, deps);
@@ -87,7 +89,7 @@ export async function admit(claim: UpgradeClaim, deps: AdmissionDeps): Promise<R
     // the answer nor its time tells which identities exist. The operator is told what was wrong.
     const judged = answer.kind === "found" ? await deps.directory.findUnrecorded(identity, mayGuess) : answer;
     if (judged.kind === "away" && judged.what === "storage") {
-      if (mayGuess) deps.guesses.giveBack(claim.remoteAddress);
+      if (mayGuess) deps.guesses.giveBack(source);
       return refuse({ reason: "storage-away", attempt: { outcome: "service_unavailable" } });
     }
     deps.failedLogins.take(attempt);
@@ -97,7 +99,7 @@ export async function admit(claim: UpgradeClaim, deps: AdmissionDeps): Promise<R
     if (judged.kind === "limited") return refuse({ ...limited, attempt: known ?? limited.attempt });
     return refuse(mayGuess ? authentic.error : { ...authentic.error, reason: limited.reason });
   }
-  if (mayGuess) deps.guesses.giveBack(claim.remoteAddress);
+  if (mayGuess) deps.guesses.giveBack(source);
   const decided = decide(claim, url.value, authentic.value);
   return decided.ok ? decided : refuse(decided.error);
 }

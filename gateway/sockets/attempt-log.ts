@@ -5,12 +5,13 @@ import type { UpgradeClaim } from "./admission.ts";
 import type { AttemptLimit } from "./attempt-limits.ts";
 import { isProven, keepAttempt, keepUnknownAttempt, type AttemptStore } from "./attempt-store.ts";
 import type { Refusal } from "./refusals.ts";
+import { sourceOf } from "./remote-address.ts";
 import type { Session } from "./session.ts";
 
 interface Deps {
   nodeId: string;
   redis: AttemptStore;
-  /** Per remote address, for those that did not prove to be a station; per station for the others. */
+  /** Per source, for those that did not prove to be a station; per station for the others. */
   limit: Pick<AttemptLimit, "take">;
   every(ms: number, run: () => void): { cancel(): void };
   /** Whom a path names, as far as that can be read. */
@@ -54,7 +55,7 @@ export function createAttemptLog(deps: Deps) {
       former.attempt = { ...attempt, times: (former.attempt.times ?? 1) + 1 };
       return;
     }
-    if (!limit.take(proven ? `station ${String(identity)}` : `address ${attempt.remoteAddress}`)) return;
+    if (!limit.take(proven ? `station ${String(identity)}` : `source ${sourceOf(attempt.remoteAddress)}`)) return;
     if (waiting.size >= MAX_WAITING || (!proven && strangers >= MAX_WAITING_STRANGERS)) return;
     if (!proven) strangers += 1;
     waiting.set(key, { identity, attempt });

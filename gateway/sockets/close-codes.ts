@@ -42,6 +42,10 @@ const OUR_REASONS: Record<CloseCode, CloseReason> = {
   1013: "overload",
 };
 
+/** Whether a close of ours was brought about by what the station sent, and not by our own state or its newer connection. */
+export const isForBadManners = (code: CloseCode): boolean =>
+  ["bad-frame", "too-large", "policy"].includes(OUR_REASONS[code]);
+
 /** A code that the station chose may be any of 3,000: only these become a label. */
 const STATION_CODES = new Set([1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011]);
 

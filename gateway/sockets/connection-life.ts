@@ -8,14 +8,15 @@ import {
   TAKEOVER_WINDOW_MS,
   TAKEOVERS_ALLOWED,
   type Contested,
+  type Stay,
   type Takeover,
 } from "../ownership/station-ownership.ts";
 import type { TakeoverAftermath } from "../ownership/takeover-aftermath.ts";
 import type { Admitted, UpgradeClaim } from "./admission.ts";
 import type { AttemptLog } from "./attempt-log.ts";
-import { closeLabels, type CloseCode } from "./close-codes.ts";
+import { closeLabels, isForBadManners, type CloseCode } from "./close-codes.ts";
 import type { Refusal } from "./refusals.ts";
-import { Session, type Handshake, type StationSocket } from "./session.ts";
+import { Session, SLOW_READER, type Handshake, type StationSocket } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import { StationSlots } from "./station-slots.ts";
 
@@ -43,7 +44,7 @@ export interface ConnectionLifeDeps {
   ): Promise<TakenStation>;
   aftermath: TakeoverAftermath;
   /** Gives up the ownership of an ended connection. Never rejects. */
-  ownershipEnded(identity: StationIdentity, epoch: number): Promise<void>;
+  ownershipEnded(identity: StationIdentity, epoch: number, stay: Stay): Promise<void>;
   sessions: SessionRegistry;
   attempts: Pick<AttemptLog, "note">;
   /** Stores an event of the connection under its next number. */
@@ -52,7 +53,13 @@ export interface ConnectionLifeDeps {
   sessionClosed(session: Session): void;
   metrics: Pick<
     GatewayMetrics,
-    "connections" | "connectionsOpened" | "connectionsClosed" | "connectionDuration" | "takeovers" | "quirks"
+    | "connections"
+    | "connectionsOpened"
+    | "connectionsClosed"
+    | "connectionDuration"
+    | "backpressureDrops"
+    | "takeovers"
+    | "quirks"
   >;
   nowMs(): number;
   log: Logger;
@@ -60,6 +67,9 @@ export interface ConnectionLifeDeps {
 
 /** One that waits for a dead holder to be found out, and the next; more of one station would use up what all share. */
 const TAKEOVERS_AT_ONCE = 2;
+
+/** A connection that lasted this long shows that its station can stay. */
+const LASTING_MS = 60_000;
 
 /** The life of a connection as four moments: enter (before the upgrade), abandon (instead of it), open, end. */
 export function createConnectionLife(deps: ConnectionLifeDeps) {
@@ -110,6 +120,15 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
           const detail = `${taken.by.takeovers} takeovers in 10 minutes, and the connection that holds the station answers`;
           return refuse({
             reason: "contested",
+            attempt: { outcome: "flapping", identity, detail },
+          });
+        }
+        if (taken.kind === "flapping") {
+          const waitSeconds = Math.ceil(taken.waitMs / 1_000);
+          const detail = `${taken.times} connections in a row that did not last a minute; it is let in again in ${waitSeconds} s`;
+          return refuse({
+            reason: "flapping",
+            retryAfterSeconds: waitSeconds,
             attempt: { outcome: "flapping", identity, detail },
           });
         }
@@ -182,7 +201,9 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       const labels = closeLabels(code, text, byUs);
       metrics.connectionsClosed.inc(labels);
       metrics.connections.dec({ version: session.version, state: "open" });
-      metrics.connectionDuration.observe((deps.nowMs() - (openedAtMs.get(session) ?? deps.nowMs())) / 1_000);
+      const lastedMs = deps.nowMs() - (openedAtMs.get(session) ?? deps.nowMs());
+      metrics.connectionDuration.observe(lastedMs / 1_000);
+      if (byUs === 1013 && text === SLOW_READER) metrics.backpressureDrops.inc({ why: "slow-reader" });
       sessions.remove(session);
       deps.sessionClosed(session);
       // The library ends the connection without a close frame; 1009 is what it means (RFC 6455 §7.4.1).
@@ -196,9 +217,15 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       const reason = tooLarge ? limit : text.slice(0, 123);
       deps.appendEvent(session, { event: "closed", nodeId, code: toldCode, reason });
       session.log.info({ code: toldCode, reason: labels.reason, detail: text }, "station disconnected");
-      void deps.ownershipEnded(session.identity, session.epoch);
+      void deps.ownershipEnded(session.identity, session.epoch, stayOf(lastedMs, byUs));
     },
   };
+}
+
+/** What ended by our doing says nothing of the station; what broke the rules and was closed for it does. */
+function stayOf(lastedMs: number, byUs: CloseCode | undefined): Stay {
+  if (lastedMs >= LASTING_MS) return "lasting";
+  return byUs === undefined || isForBadManners(byUs) ? "short" : "neither";
 }
 
 function openedEvent(nodeId: string, { subprotocol, remoteAddress, notes, handshake, verifier, certificate }: Entrant) {

@@ -56,7 +56,7 @@ test("[1.5-ping] each connection is pinged at its own interval", () => {
   expect(never.pings).toEqual([]);
 });
 
-test("[1.5-ping] whoever was silent for 75 s is given up then, once; any frame counts as life", () => {
+test("[1.5-ping] [B2] whoever was silent for 75 s is given up then, once; any frame counts as life", () => {
   const { keepalive, socket, pass } = scene();
   const [dead, alive] = [socket(), socket()];
   keepalive.keep(dead, TIMES);

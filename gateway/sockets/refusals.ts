@@ -16,8 +16,10 @@ export type RefusalReason =
   | "retired"
   | "too-many-attempts"
   | "too-many-handshakes"
+  | "handshake-overdue"
   | "handshakes-under-way"
   | "contested"
+  | "flapping"
   | "storage-away"
   | "control-plane-away"
   | "draining"
@@ -28,6 +30,8 @@ export interface Refusal {
   reason: RefusalReason;
   /** This case, in words; only where it tells nothing to a stranger. */
   detail?: string;
+  /** Told in Retry-After, where this case knows better than its reason. */
+  retryAfterSeconds?: number;
   /** What the operator is told of it; absent: nothing. */
   attempt?: RefusedAttempt;
 }
@@ -44,9 +48,12 @@ export interface RefusedAttempt {
 interface RefusalText {
   status: string;
   text: string;
-  /** Told in Retry-After. Stations may ignore it. */
-  retryAfterSeconds?: number;
+  /** Told in Retry-After: a time between the two, so that whom we turn away together does not come again together. Stations may ignore it. */
+  retryAfterSeconds?: readonly [least: number, most: number];
 }
+
+/** For who is turned away with many others: 500 a second are 7,500 in this time. */
+const SPREAD = [5, 20] as const;
 
 /** What the station's installer reads in its log: what was wrong, and what to do. `{detail}` is this case. */
 const REFUSALS: Record<RefusalReason, RefusalText> = {
@@ -97,37 +104,47 @@ const REFUSALS: Record<RefusalReason, RefusalText> = {
   "too-many-attempts": {
     status: "429 Too Many Requests",
     text: "Too many failed attempts from this address. Check the charge point id and its password.",
-    retryAfterSeconds: 60,
+    retryAfterSeconds: [60, 60],
   },
   "too-many-handshakes": {
     status: "503 Service Unavailable",
     text: "Too many charge points are connecting at this moment. Try again.",
-    retryAfterSeconds: 5,
+    retryAfterSeconds: SPREAD,
+  },
+  "handshake-overdue": {
+    status: "503 Service Unavailable",
+    text: "Too many charge points are connecting at this moment, and this one waited for too long. Try again.",
+    retryAfterSeconds: SPREAD,
   },
   "handshakes-under-way": {
     status: "429 Too Many Requests",
     text: "Earlier handshakes of this charge point are not through yet. Wait for their answer, or try again later.",
-    retryAfterSeconds: 20,
+    retryAfterSeconds: [20, 20],
   },
   contested: {
     status: "429 Too Many Requests",
     text: "This charge point is connected already, and its connection answers. Two devices seem to share its identity.",
-    retryAfterSeconds: 60,
+    retryAfterSeconds: [60, 60],
+  },
+  flapping: {
+    status: "429 Too Many Requests",
+    text: "This charge point connects again and again and does not stay. It is let in again after the time in Retry-After; check its line, its power supply and its keepalive.",
+    retryAfterSeconds: [60, 60],
   },
   "storage-away": {
     status: "503 Service Unavailable",
     text: "Nothing can be stored at this moment, so nothing is accepted. Try again.",
-    retryAfterSeconds: 10,
+    retryAfterSeconds: SPREAD,
   },
   "control-plane-away": {
     status: "503 Service Unavailable",
     text: "Charge points that connect for the first time cannot be checked at this moment. Try again.",
-    retryAfterSeconds: 10,
+    retryAfterSeconds: SPREAD,
   },
   draining: {
     status: "503 Service Unavailable",
     text: "This node is stopping. Connect again: another node answers.",
-    retryAfterSeconds: 1,
+    retryAfterSeconds: [1, 5],
   },
   "hung-up": {
     status: "400 Bad Request",
@@ -145,12 +162,20 @@ export interface RefusalAnswer {
   body: string;
 }
 
-/** The HTTP answer for a refusal. Deterministic per reason: an unknown charge point and a wrong password read alike. */
-export function refusalAnswer(refusal: Refusal): RefusalAnswer {
+/**
+ * The HTTP answer for a refusal. But for the time in Retry-After the same for each of a reason: an unknown charge point and a
+ * wrong password read alike.
+ * @param random 0 ≤ x < 1
+ */
+export function refusalAnswer(refusal: Refusal, random: () => number): RefusalAnswer {
   const { status, text, retryAfterSeconds } = REFUSALS[refusal.reason];
   const headers: RefusalAnswer["headers"] = [["Content-Type", "text/plain; charset=utf-8"]];
   if (refusal.reason === "bad-credentials") headers.push(["WWW-Authenticate", 'Basic realm="OCPP", charset="UTF-8"']);
   if (refusal.reason === "not-an-upgrade") headers.push(["Upgrade", "websocket"]);
-  if (retryAfterSeconds !== undefined) headers.push(["Retry-After", String(retryAfterSeconds)]);
+  if (retryAfterSeconds !== undefined) {
+    const [least, most] = retryAfterSeconds;
+    const seconds = refusal.retryAfterSeconds ?? least + Math.floor(random() * (most - least + 1));
+    headers.push(["Retry-After", String(seconds)]);
+  }
   return { status, headers, body: `${text.replace("{detail}", () => refusal.detail ?? "see the documentation")}\n` };
 }

@@ -53,6 +53,24 @@ export function remotePeer(claims: PeerClaims, trusted: TrustedProxies): RemoteP
   return { address: station ?? socketAddress, ...tls, headersTrusted: true };
 }
 
+/**
+ * What counts as one source where something is limited per address: an IPv4 address, or the /64 of an IPv6 address, within
+ * which whoever has one address has all of them. What is no address is a source of its own.
+ */
+export function sourceOf(text: string): string {
+  const address = plainAddress(text);
+  if (isIP(address) !== 6) return address;
+  const [front = "", back] = (address.split("%")[0] as string).split("::");
+  const groupsOf = (part: string) => (part === "" ? [] : part.split(":"));
+  const behind = groupsOf(back ?? "");
+  // An IPv4 address at the end stands for two groups.
+  const width = behind.length + (behind.at(-1)?.includes(".") === true ? 1 : 0);
+  const groups = groupsOf(front);
+  if (back !== undefined) groups.push(...Array<string>(Math.max(0, 8 - groups.length - width)).fill("0"), ...behind);
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(":")}::/64`;
+}
+
 /** IPv4 in an IPv6 socket is written as IPv4 (both spellings), and IPv6 as short as Node writes it. */
 function plainAddress(address: string): string {
   const mapped = /^(?:0000:0000:0000:0000:0000:ffff|::ffff):([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address);

@@ -1,3 +1,5 @@
+import { FairRoom } from "./fair-room.ts";
+
 /** What is used of the WebSocket library's response object; at this moment it stands for the bare TCP connection. */
 interface RawConnection {
   onAborted(run: () => void): unknown;
@@ -7,7 +9,7 @@ interface RawConnection {
 
 interface Deps {
   deadlineMs: number;
-  /** Connections without a request at the same time, all addresses together; past it the next one is closed at once. */
+  /** Connections without a request at the same time, all sources together; who finds no room for its source is closed at once. */
   maxWaiting: number;
   every(ms: number, run: () => void): { cancel(): void };
   nowMs(): number;
@@ -15,6 +17,7 @@ interface Deps {
 
 interface Waiting {
   connection: RawConnection;
+  source: string;
   sinceMs: number;
 }
 
@@ -30,11 +33,13 @@ interface Waiting {
 export class RequestDeadline {
   /** In order of arrival, so that the oldest are in front. */
   readonly #waiting = new Set<Waiting>();
+  readonly #room: FairRoom;
   readonly #deps: Deps;
   readonly #timer: { cancel(): void };
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    this.#room = new FairRoom(deps.maxWaiting);
     this.#timer = deps.every(1_000, () => this.#cut());
   }
 
@@ -42,21 +47,27 @@ export class RequestDeadline {
     return this.#waiting.size;
   }
 
-  /** A TCP connection was accepted. `onUnused`: it ended, by whoever, before it brought a request. */
-  accepted(connection: RawConnection, onUnused: () => void): void {
-    if (this.#waiting.size >= this.#deps.maxWaiting) return void connection.close();
-    const entry: Waiting = { connection, sinceMs: this.#deps.nowMs() };
+  /** A TCP connection was accepted. `onUnused`: it ended, by whoever, before it brought a request. @param source see `sourceOf` */
+  accepted(connection: RawConnection, source: string, onUnused: () => void): void {
+    if (!this.#room.enter(source)) return void connection.close();
+    const entry: Waiting = { connection, source, sinceMs: this.#deps.nowMs() };
     this.#waiting.add(entry);
     connection.onAborted(() => {
-      if (this.#waiting.delete(entry)) onUnused();
+      if (this.#forget(entry)) onUnused();
     });
     connection.onData((_chunk, isLast) => {
-      if (isLast) this.#waiting.delete(entry);
+      if (isLast) this.#forget(entry);
     });
   }
 
   stop(): void {
     this.#timer.cancel();
+  }
+
+  #forget(entry: Waiting): boolean {
+    if (!this.#waiting.delete(entry)) return false;
+    this.#room.leave(entry.source);
+    return true;
   }
 
   #cut(): void {

@@ -12,9 +12,10 @@ import type { Entrant } from "./connection-life.ts";
 import { Keepalive } from "./keepalive.ts";
 import { keepaliveTimes } from "./keepalive-times.ts";
 import { COMPRESSION, createApp, listen } from "./listen.ts";
+import { HandshakeGate } from "./handshake-gate.ts";
 import type { ListenerProfile, ListenerSettings } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
-import { remotePeer, type TrustedProxies } from "./remote-address.ts";
+import { remotePeer, sourceOf, type TrustedProxies } from "./remote-address.ts";
 import { RequestDeadline } from "./request-deadline.ts";
 import type { Session, StationSocket } from "./session.ts";
 import { createSocketEvents, type Kept } from "./socket-events.ts";
@@ -27,6 +28,10 @@ export interface SocketServerDeps {
   maxFrameBytes: number;
   pingIntervalMs: number;
   idleTimeoutMs: number;
+  /** 0: as many as come. */
+  handshakesPerSecond: number;
+  /** TCP connections without a request at the same time. */
+  maxWithoutRequest: number;
   unsupportedSubprotocol: "reject" | "closeAfterUpgrade";
   trustedProxies: TrustedProxies;
   clientCertificateHeader?: string;
@@ -40,7 +45,15 @@ export interface SocketServerDeps {
   attempts: Pick<AttemptLog, "refused" | "withoutRequest">;
   /** `bytes` is the receiver's to keep. */
   receiveFrame(session: Session, bytes: Uint8Array, isBinary: boolean): void;
-  metrics: Pick<GatewayMetrics, "handshakeRejected" | "handshakeDuration" | "connectionsWithoutRequest" | "faults">;
+  metrics: Pick<
+    GatewayMetrics,
+    | "handshakeRejected"
+    | "handshakeDuration"
+    | "handshakesWaiting"
+    | "handshakesAdmitted"
+    | "connectionsWithoutRequest"
+    | "faults"
+  >;
   log: Logger;
 }
 
@@ -48,8 +61,6 @@ export interface SocketServerDeps {
 const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 /** From the TCP connection to the end of the request's headers, the TLS handshake included. */
 const REQUEST_DEADLINE_MS = 10_000;
-/** Connections without a request at the same time: a storm of a whole fleet, and less than the file descriptors of a process. */
-const MAX_WITHOUT_REQUEST = 20_000;
 
 /** Starts listening on every listener; all behave alike but for what they prove of a station. Rejects when a port cannot be had. */
 export async function startSocketServer(deps: SocketServerDeps) {
@@ -62,12 +73,12 @@ export async function startSocketServer(deps: SocketServerDeps) {
   const keepalive = new Keepalive<Connection>({ every, random: Math.random });
   const requests = new RequestDeadline({
     deadlineMs: REQUEST_DEADLINE_MS,
-    maxWaiting: MAX_WITHOUT_REQUEST,
+    maxWaiting: deps.maxWithoutRequest,
     every,
     nowMs,
   });
   const refusalLines = new AttemptLimit({ burst: 50, perSecond: 0.5, maxKeys: 10_000, nowMs });
-  const gate = { accepting: true, handshakes: 0 };
+  const gate = new HandshakeGate({ perSecond: deps.handshakesPerSecond, every, nowMs, metrics });
   const newConnection = (entrant: Entrant | undefined) =>
     new Connection({
       entrant,
@@ -104,7 +115,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
         .filter((connection: HttpResponse, count) => {
           if (count !== 1) return;
           const socketAddress = textOf(connection.getRemoteAddressAsText());
-          requests.accepted(connection, () => withoutRequest(profile, socketAddress));
+          requests.accepted(connection, sourceOf(socketAddress), () => withoutRequest(profile, socketAddress));
         })
     );
   }
@@ -134,9 +145,9 @@ export async function startSocketServer(deps: SocketServerDeps) {
   return {
     /** Of each listener that there is. */
     ports: ports as Readonly<typeof ports>,
-    /** Upgrades are answered 503 from now on. */
+    /** Upgrades are answered 503 from now on, those that wait for their turn as well. */
     stopAccepting(): void {
-      gate.accepting = false;
+      gate.stop();
     },
     /** Stops listening and drops whatever is still connected. */
     close(): void {

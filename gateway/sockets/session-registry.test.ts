@@ -32,7 +32,7 @@ test("the newest connection replaces the former and closes it", () => {
   expect(registry.get(CS001)).toBe(young);
 });
 
-test("the late close event of the old connection leaves the new one", () => {
+test("[B4] the late close event of the old connection leaves the new one", () => {
   const { registry, session } = scene();
   const [old, young] = [session(1), session(2)];
   registry.add(old);

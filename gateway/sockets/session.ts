@@ -38,6 +38,9 @@ export interface SessionFacts {
   clientCertificate?: ClientCertificate;
 }
 
+/** Why a connection is closed whose station does not read what we send. */
+export const SLOW_READER = "not reading fast enough";
+
 /** One connection of one station, from the upgrade to its close event. */
 export class Session {
   readonly identity: StationIdentity;
@@ -82,7 +85,7 @@ export class Session {
   send(text: string): boolean {
     if (!this.open) return false;
     if (this.#socket.send(text)) return true;
-    this.close(1013, "not reading fast enough");
+    this.close(1013, SLOW_READER);
     return false;
   }
 

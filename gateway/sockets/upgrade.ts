@@ -11,8 +11,10 @@ import type { AttemptLimit } from "./attempt-limits.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { Connection } from "./connection.ts";
 import type { Entrant } from "./connection-life.ts";
+import type { HandshakeGate, Turn } from "./handshake-gate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import { refusalAnswer, type Refusal } from "./refusals.ts";
+import { sourceOf } from "./remote-address.ts";
 import type { Kept } from "./socket-events.ts";
 import { readClaim, type ClaimSettings } from "./upgrade-claim.ts";
 
@@ -25,7 +27,7 @@ interface Deps {
     abandon(entrant: Entrant): void;
   };
   /** Shared by all listeners of the process. */
-  gate: { accepting: boolean; handshakes: number };
+  gate: Pick<HandshakeGate, "enter" | "done" | "stopping">;
   newConnection(entrant: Entrant | undefined): Connection;
   /** All open WebSockets of the listener. */
   open: ReadonlySet<uws.WebSocket<Kept>>;
@@ -36,9 +38,7 @@ interface Deps {
   log: Logger;
 }
 
-/** Handshakes under way; each lasts as long as Redis may take. Past it a storm is told to come back. */
-const MAX_HANDSHAKES = 10_000;
-/** Logins that fail are answered no earlier: unknown and known stations cost the same, and guessing is slow. */
+/** Logins that fail are answered no earlier after their turn: unknown and known stations cost the same, and guessing is slow. */
 const FAILED_LOGIN_MS = 250;
 const FAILED_LOGINS: ReadonlySet<Refusal["reason"]> = new Set([
   "bad-credentials",
@@ -47,10 +47,25 @@ const FAILED_LOGINS: ReadonlySet<Refusal["reason"]> = new Set([
   "too-many-attempts",
 ]);
 
+const serviceUnavailable = { outcome: "service_unavailable" } as const;
+
+/** What is said to whoever does not get through the gate. None of it is about who they are. */
+const TURNED_AWAY: Record<Exclude<Turn, "admitted">, Refusal> = {
+  full: { reason: "too-many-handshakes", attempt: serviceUnavailable },
+  overdue: { reason: "handshake-overdue", attempt: serviceUnavailable },
+  stopping: { reason: "draining", attempt: serviceUnavailable },
+  "hung-up": { reason: "hung-up" },
+};
+
+/** Where a request stands whose connection may end at any time. */
+interface Caller {
+  gone: boolean;
+  whenGone(): void;
+}
+
 /** The library's two callbacks for requests: those for an upgrade, and all others. */
 export function createUpgrade(deps: Deps) {
   const { life, gate, metrics, log } = deps;
-  const serviceUnavailable = { outcome: "service_unavailable" } as const;
 
   /**
    * Upgrades outside the response's own cork: corked, this version of the library may close the new WebSocket at once,
@@ -63,23 +78,28 @@ export function createUpgrade(deps: Deps) {
     else lender.cork(run);
   }
 
-  async function enter(claim: UpgradeClaim, stillWanted: () => boolean): Promise<Result<Entrant, Refusal>> {
-    const refuse = (error: Refusal): Result<Entrant, Refusal> => ({ ok: false, error });
-    if (!gate.accepting) return refuse({ reason: "draining", attempt: serviceUnavailable });
-    if (gate.handshakes >= MAX_HANDSHAKES)
-      return refuse({ reason: "too-many-handshakes", attempt: serviceUnavailable });
-    gate.handshakes += 1;
+  const refuse = (error: Refusal): Result<Entrant, Refusal> => ({ ok: false, error });
+
+  async function waitForTurn(source: string, caller: Caller): Promise<Turn> {
+    if (caller.gone) return "hung-up";
+    const { turn, leave } = gate.enter(source);
+    caller.whenGone = leave;
+    return turn;
+  }
+
+  async function enter(claim: UpgradeClaim, caller: Caller): Promise<Result<Entrant, Refusal>> {
     try {
-      const entered = await life.enter(claim, stillWanted);
+      if (caller.gone) return refuse(TURNED_AWAY["hung-up"]);
+      const entered = await life.enter(claim, () => !caller.gone);
       // The stop signal came meanwhile: an opened session would be closed again at once.
-      if (gate.accepting || !entered.ok) return entered;
+      if (!gate.stopping || !entered.ok) return entered;
       life.abandon(entered.value);
-      return refuse({ reason: "draining", attempt: serviceUnavailable });
+      return refuse(TURNED_AWAY.stopping);
     } catch (error) {
       log.error({ error, path: claim.path.slice(0, 200) }, "admission failed");
       return refuse({ reason: "internal", attempt: serviceUnavailable });
     } finally {
-      gate.handshakes -= 1;
+      gate.done();
     }
   }
 
@@ -88,7 +108,8 @@ export function createUpgrade(deps: Deps) {
     deps.attempts.refused(claim, refusal);
     const { reason, detail, attempt } = refusal;
     const { remoteAddress, listener } = claim;
-    if (deps.refusalLines.take(remoteAddress))
+    // What is about the node and not about who asks is rationed for all together: in a storm each comes from elsewhere.
+    if (deps.refusalLines.take(isTurnedAway(refusal) ? reason : sourceOf(remoteAddress)))
       log.info(
         { reason, detail, outcome: attempt?.outcome, path: claim.path.slice(0, 200), remoteAddress, listener },
         "handshake refused",
@@ -101,18 +122,21 @@ export function createUpgrade(deps: Deps) {
     context: uws.us_socket_context_t,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    let aborted = false;
+    const caller: Caller = { gone: false, whenGone: () => undefined };
     res.onAborted(() => {
-      aborted = true;
+      caller.gone = true;
+      caller.whenGone();
     });
     const claim = readClaim(res, req, deps.listener, deps.claims);
     const key = req.getHeader("sec-websocket-key");
     const extensions = req.getHeader("sec-websocket-extensions");
     await nextTurn();
 
-    const entered = await enter(claim, () => !aborted);
+    const turn = await waitForTurn(sourceOf(claim.remoteAddress), caller);
+    const admittedAtMs = performance.now();
+    const entered = turn === "admitted" ? await enter(claim, caller) : refuse(TURNED_AWAY[turn]);
     if (!entered.ok && FAILED_LOGINS.has(entered.error.reason))
-      await new Promise((resolve) => setTimeout(resolve, startedAtMs + FAILED_LOGIN_MS - performance.now()));
+      await new Promise((resolve) => setTimeout(resolve, admittedAtMs + FAILED_LOGIN_MS - performance.now()));
     metrics.handshakeDuration.observe(
       { outcome: entered.ok ? "accepted" : "refused" },
       (performance.now() - startedAtMs) / 1_000,
@@ -123,12 +147,12 @@ export function createUpgrade(deps: Deps) {
       );
     if (entered.ok) {
       const entrant = entered.value;
-      if (aborted) return life.abandon(entrant);
+      if (caller.gone) return life.abandon(entrant);
       // Negotiated for 2.x alone (2.0.1 Part 4 §3.3); 1.6 knows nothing beyond RFC 6455.
       return upgrade(entrant, entrant.subprotocol.token, entrant.subprotocol.version === "1.6" ? "" : extensions);
     }
     tellRefused(claim, entered.error);
-    if (aborted) return;
+    if (caller.gone) return;
     if (entered.error.reason === "no-common-subprotocol" && deps.unsupportedSubprotocol === "closeAfterUpgrade")
       return upgrade(undefined, "", "");
     answerRefusal(res, entered.error);
@@ -155,12 +179,15 @@ export function createUpgrade(deps: Deps) {
   };
 }
 
+const isTurnedAway = ({ reason }: Refusal): boolean =>
+  Object.values(TURNED_AWAY).some((each) => each.reason === reason);
+
 /** No request that we answer has a body, and one that never ends would keep its connection. */
 const announcesBody = (req: uws.HttpRequest): boolean =>
   req.getHeader("content-length") !== "" || req.getHeader("transfer-encoding") !== "";
 
 function answerRefusal(res: uws.HttpResponse, refusal: Refusal): void {
-  const { status, headers, body } = refusalAnswer(refusal);
+  const { status, headers, body } = refusalAnswer(refusal, Math.random);
   res.cork(() => {
     res.writeStatus(status);
     for (const [name, value] of headers) res.writeHeader(name, value);

@@ -111,7 +111,7 @@ test("published twice it is sent once; asked again afterwards, its outcome is to
   expect(received).toHaveLength(1);
 });
 
-test("a command for another epoch is not here", async () => {
+test("[B7] a command for another epoch is not here", async () => {
   const { received, publish, kinds, epoch, call } = await scene();
   await publish({ epoch: epoch - 1 });
   await until("answered", () => kinds().length > 0);
@@ -174,7 +174,7 @@ test("[C10] [F2] the station's CALL and ours cross, and both are answered", asyn
   await until("the outcome", () => outcome() !== undefined);
 });
 
-test("the connection ends after the CALL was sent: unknown, in the lane as well", async () => {
+test("[B7] the connection ends after the CALL was sent: unknown, in the lane as well", async () => {
   const { ws, received, publish, outcome, station } = await scene();
   await publish();
   await until("the station has it", () => received.length === 1);

@@ -28,7 +28,7 @@ const goSilent = ({ ws }: Connection) => (ws as unknown as { _socket: { pause():
 describe.each(["the same node", "another node"])("a station that is taken over again and again, on %s", (where) => {
   const next = () => (where === "the same node" ? first : second);
 
-  test("[1.7.4] keeps its connection from the fourth takeover on, while it answers; the newcomer waits and both are told", async () => {
+  test("[1.7.4] [B6] keeps its connection from the fourth takeover on, while it answers; the newcomer waits and both are told", async () => {
     const station = await world.register();
     for (let n = 0; n < 3; n++) await connectFrom(first, station, A);
     const holder = await connectFrom(next(), station, A);
@@ -47,7 +47,7 @@ describe.each(["the same node", "another node"])("a station that is taken over a
     holder.ws.terminate();
   });
 
-  test("[1.7.4] two addresses that take a station from each other are stopped at the third turn", async () => {
+  test("[1.7.4] [B6] two addresses that take a station from each other are stopped at the third turn", async () => {
     const station = await world.register();
     await connectFrom(first, station, A);
     await connectFrom(next(), station, B);
@@ -75,7 +75,7 @@ describe.each(["the same node", "another node"])("a station that is taken over a
   });
 });
 
-test("[1.7.4] a station whose socket is half-open is let in at once, three times over", async () => {
+test("[1.7.4] [B3] a station whose socket is half-open is let in at once, three times over", async () => {
   const station = await world.register();
   let connection = await connectFrom(first, station, A);
   for (let n = 0; n < 3; n++) {
@@ -109,7 +109,7 @@ test("[1.7.4] no more than two handshakes of one station wait for its dead conne
   for (const newcomer of newcomers) if (newcomer.status === "fulfilled") newcomer.value.ws.terminate();
 });
 
-test("[1.7.4] a station whose node was killed is let in, however often it was taken over before", async () => {
+test("[1.7.4] [A1] a station whose node was killed is let in, however often it was taken over before", async () => {
   const doomed = await world.gateway({ TRUSTED_PROXIES: "127.0.0.1" });
   const station = await world.register();
   for (let n = 0; n < 4; n++) await connectFrom(doomed, station, A);

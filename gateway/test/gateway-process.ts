@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,8 @@ export interface GatewayProcess {
   log: LogLine[];
   /** The most physical memory that it ever had. Linux alone tells. */
   peakMemoryBytes(): number;
+  /** Files and sockets that it has open. Linux alone tells. */
+  openFiles(): number;
   signal(signal: NodeJS.Signals): void;
   /** Resolves to the exit code; null when a signal ended it. */
   ended: Promise<number | null>;
@@ -70,6 +72,7 @@ export async function startGatewayProcess(env: Record<string, string>): Promise<
       if (kiB === undefined) throw new Error("the kernel does not tell the peak of a process's memory");
       return Number(kiB) * 1_024;
     },
+    openFiles: () => readdirSync(`/proc/${child.pid}/fd`).length,
     signal: (signal) => void child.kill(signal),
     ended,
   };

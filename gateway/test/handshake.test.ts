@@ -13,6 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+/** Whom we turn away together is not to come again together. */
+const JITTERED: unknown = expect.stringMatching(/^([5-9]|1\d|20)$/);
 const headersOf = (station: RegisteredStation, changes: Record<string, string | string[]> = {}) => ({
   "sec-websocket-protocol": "ocpp1.6",
   authorization: basicAuth(station.spelling, station.password),
@@ -157,7 +159,7 @@ describe("stations that Redis does not know", () => {
     const alone = await world.gateway({ DECISIONS_URL: "127.0.0.1:1" });
     const known = await world.register();
     const stranger = await handshake(alone.url, "/ocpp/CS-stranger", headersOf(known));
-    expect(stranger).toMatchObject({ status: 503, headers: { "retry-after": "10" } });
+    expect(stranger).toMatchObject({ status: 503, headers: { "retry-after": JITTERED } });
     expect((await handshake(alone.url, `/ocpp/${known.spelling}`, headersOf(known))).status).toBe(101);
     alone.signal("SIGKILL");
   });
@@ -174,7 +176,8 @@ describe("stations that Redis does not know", () => {
         headersOf(known, { authorization: basicAuth(spelling, Buffer.from("wrong")) }),
       );
       expect(performance.now() - startedAtMs).toBeGreaterThan(240);
-      const { date: _, ...rest } = headers;
+      const { date: _, "retry-after": retryAfter, ...rest } = headers;
+      expect(retryAfter).toEqual(JITTERED);
       answers.push(JSON.stringify({ ...answer, headers: rest }));
       expect(answer.status).toBe(503);
     }

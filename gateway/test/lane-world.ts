@@ -1,11 +1,13 @@
-import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
+import { parseNatMap, parseRedisTarget, withNatMap } from "@dynamo-csms/proto/process/redis-target";
 import { framePrefix, decodeEntry, type LaneFrame } from "@dynamo-csms/proto/stream-entry";
 import { lane as laneKey, laneLease, LANES } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import type { Redis } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
 import type { AckDurability } from "../inbound/lane-durability.ts";
 import type { LaneLimits } from "../inbound/lane-limits.ts";
+import { createLaneRoutes } from "../inbound/lane-route.ts";
 import { createLaneWriter, type LaneWriter } from "../inbound/lane-writer.ts";
 import { createMetrics } from "../metrics.ts";
 
@@ -23,24 +25,30 @@ export interface LaneWorld {
   pass(ms: number): void;
   /** How often the writer said that it may have been taken for dead. */
   takenForDead(): number;
-  /** Stops the writer and deletes what it made. @param redis the server itself, where the writer goes through a proxy */
-  close(redis: Redis): Promise<void>;
+  /** Stops the writer and deletes what it made. @param redis the server itself; undefined: it ends with the test */
+  close(redis?: Redis): Promise<void>;
 }
 
 let worlds = 0;
 
 export async function startLaneWorld(
   redisUrl: string,
-  options: { durability?: AckDurability; limits?: Partial<LaneLimits> } = {},
+  options: { durability?: AckDurability; replicas?: number; limits?: Partial<LaneLimits>; natMap?: string } = {},
 ): Promise<LaneWorld> {
   const log = pino({ level: "silent" });
   let takenForDead = 0;
   let passedMs = 0;
   const nodeId = `test-${process.pid}-${++worlds}`;
+  const natMap = options.natMap === undefined ? undefined : parseNatMap(options.natMap);
+  const target = withNatMap(parseRedisTarget(redisUrl), natMap);
+  const registry = connectRedis(target, "commands", { connectionName: nodeId, log });
+  await connectionReady(registry);
   const lane = createLaneWriter({
     nodeId,
-    connect: () => connectRedis({ kind: "single", url: redisUrl }, "lane", { connectionName: nodeId, log }),
+    findRoute: createLaneRoutes({ target, registry, connectionName: nodeId }),
+    registry,
     durability: options.durability ?? "redis",
+    replicas: options.replicas ?? 1,
     nowMs: () => performance.now() + passedMs,
     metrics: createMetrics({ version: "test", nodeId }),
     log,
@@ -50,12 +58,16 @@ export async function startLaneWorld(
   const prefix = framePrefix("1.6", 1, "cs-ledger" as StationIdentity);
   const stored: number[] = [];
   const refused: number[] = [];
-  const laneIds: string[] = [lane.laneId];
+  const laneIds: string[] = [];
+  const noteLane = () => {
+    if (laneIds.at(-1) !== lane.laneId) laneIds.push(lane.laneId);
+  };
   let seq = 0;
   return {
     lane,
     frame() {
       const number = ++seq;
+      noteLane();
       lane.append(
         prefix,
         0,
@@ -65,7 +77,7 @@ export async function startLaneWorld(
         undefined,
         (isStored) => {
           (isStored ? stored : refused).push(number);
-          if (laneIds.at(-1) !== lane.laneId) laneIds.push(lane.laneId);
+          noteLane();
         },
       );
     },
@@ -76,15 +88,17 @@ export async function startLaneWorld(
     laneIds,
     takenForDead: () => takenForDead,
     async close(redis) {
+      noteLane();
       lane.close();
-      for (const laneId of laneIds)
-        await redis.pipeline().del(laneKey(laneId)).del(laneLease(laneId)).hdel(LANES, laneId).exec();
+      registry.disconnect();
+      for (const laneId of redis === undefined ? [] : laneIds)
+        await redis?.pipeline().del(laneKey(laneId)).del(laneLease(laneId)).hdel(LANES, laneId).exec();
     },
   };
 }
 
 /** The entries of a lane, each with its frames. */
-export async function entriesOf(redis: Redis, laneId: string): Promise<LaneFrame[][]> {
+export async function entriesOf(redis: Redis | Cluster, laneId: string): Promise<LaneFrame[][]> {
   const entries = await redis.xrangeBuffer(laneKey(laneId), "-", "+");
   return entries.map(([, fields]) => decodeEntry(fields[1] as Buffer));
 }

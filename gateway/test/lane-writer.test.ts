@@ -149,7 +149,7 @@ test("a lane that was deleted is followed by a new one, with all that waits and 
 });
 
 test("a lane that lost its end is filled from the tail; what the tail lacks is a gap event", async () => {
-  const world = await scene({ limits: { tailMs: 0 } });
+  const world = await scene({ limits: { tailBytes: 0 } });
   for (let i = 0; i < 5; i++) {
     world.frame();
     await until("stored", () => world.stored.length === i + 1);
@@ -229,6 +229,27 @@ test("after a Redis was out of memory, entries wait for one another for a minute
   await until("Redis has all five", async () => (await inRedis()) === 11);
   proxy.cut();
   await until("all of them told", () => world.stored.length === 11);
+  await proxy.close();
+});
+
+test("[A9] an entry that Redis refused while it took a later one comes behind it; first comes what explains its id", async () => {
+  const proxy = await startCutProxy(server.port);
+  const world = await scene({ url: `redis://127.0.0.1:${proxy.port}`, limits: { entryFrames: 1 } });
+  proxy.swallowAnswers();
+  for (let i = 0; i < 4; i++) world.frame();
+  const inLane = async () => numbersIn(await entriesOf(redis, world.lane.laneId));
+  await until("Redis has all", async () => (await inLane()).length === 4);
+  // As if it had refused the second and the third.
+  await redis.xdel(laneKey(world.lane.laneId), "3-0", "4-0");
+  proxy.cut();
+  await until("all told", () => world.stored.length === 4);
+  expect(await inLane()).toEqual([1, 4, 2, 3]);
+  const [, , , event] = (await entriesOf(redis, world.lane.laneId)).flat();
+  expect(JSON.parse(event?.text ?? "")).toMatchObject({
+    event: "skipped",
+    laneId: world.lane.laneId,
+    ranges: [[3, 4]],
+  });
   await proxy.close();
 });
 

@@ -60,7 +60,7 @@ test("[1.7.5] a stranger with the wrong password does not disturb the one who is
   ws.terminate();
 });
 
-test("[1.7.1] many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
+test("[1.7.1] [B5] many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
   const station = await world.register();
   const attempts = await Promise.allSettled(
     Array.from({ length: 20 }, (_, i) => connectStation(i % 2 === 0 ? first.url : second.url, station)),
@@ -133,7 +133,7 @@ test("a node's lease names its lane and is renewed", async () => {
   await until("it was renewed", async () => (await world.redis.pttl(nodeLease(first.nodeId))) > 5_000);
 });
 
-test("[1.5-ping] a connection whose peer answers nothing is ended, one that answers pings is not", async () => {
+test("[1.5-ping] [B2] a connection whose peer answers nothing is ended, one that answers pings is not", async () => {
   const impatient = await world.gateway({ PING_INTERVAL: "2s", IDLE_TIMEOUT: "8s" });
   const [mute, alive] = [await world.register(), await world.register()];
   const silent = await connectStation(impatient.url, mute);

@@ -51,6 +51,31 @@ test.each<[string, Checks[string]]>([
   expect((await get("/livez")).status).toBe(200);
 });
 
+test("a check that still runs is not begun again, and the metrics say what /readyz says", async () => {
+  let begun = 0;
+  let end: (passes: boolean) => void = () => {};
+  const hangs = () => {
+    begun += 1;
+    return new Promise<boolean>((resolve) => (end = resolve));
+  };
+  const get = await start({ postgres: hangs, redis: () => true });
+  server.markReady();
+  const statuses = await Promise.all([1, 2, 3].map(async () => (await get("/readyz")).status));
+  expect({ statuses, begun }).toEqual({ statuses: [503, 503, 503], begun: 1 });
+  const { body: metrics } = await get("/metrics");
+  for (const line of [
+    "dynamo_ready 0",
+    'dynamo_check_passes{check="postgres"} 0',
+    'dynamo_check_passes{check="redis"} 1',
+  ])
+    expect(metrics.split("\n")).toContain(line);
+  end(true);
+  const again = get("/readyz");
+  await expect.poll(() => begun).toBe(2);
+  end(true);
+  expect((await again).status).toBe(200);
+}, 20_000);
+
 test("there is nothing else on the internal port", async () => {
   const get = await start({});
   const statuses = await Promise.all(["/metrics", "/", "/debug"].map(async (path) => (await get(path)).status));

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Registry } from "prom-client";
+import { Gauge, type Registry } from "prom-client";
 
 /** What a process cannot work without, by name. Each says whether it can be used now; one that fails or hangs says no. */
 export type Checks = Record<string, () => boolean | Promise<boolean>>;
@@ -29,10 +29,13 @@ const CHECK_TIMEOUT_MS = 2_000;
 /**
  * Starts the port for probes and metrics, apart from the public one: /livez (the event loop turns; nothing else is asked,
  * or an outage of Redis would restart the whole fleet), /readyz (started, not stopping, every check passes), /metrics
- * (Prometheus). Rejects when the port cannot be had.
+ * (Prometheus; the same truth as /readyz is among them). A check that still runs is not begun again: whoever asks next
+ * hears of its end. Rejects when the port cannot be had.
  */
 export async function startInternalServer(deps: InternalServerDeps): Promise<InternalServer> {
   let stage: "starting" | "running" | "stopping" = "starting";
+  const checks = Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, onceAtATime(check)]));
+  tellAsMetrics(deps.registry, async () => ({ running: stage === "running", results: await runChecks(checks) }));
   const answer: RequestListener = (request, response) => {
     const reply = (status: number, body: string, type = "application/json") =>
       response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
@@ -40,9 +43,9 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
       case "/livez":
         return reply(200, '{"status":"live"}\n');
       case "/readyz":
-        return void runChecks(deps.checks).then((checks) => {
-          const status = stage === "running" ? (Object.values(checks).every(Boolean) ? "ready" : "not ready") : stage;
-          reply(status === "ready" ? 200 : 503, `${JSON.stringify({ status, checks })}\n`);
+        return void runChecks(checks).then((results) => {
+          const status = stage === "running" ? (Object.values(results).every(Boolean) ? "ready" : "not ready") : stage;
+          reply(status === "ready" ? 200 : 503, `${JSON.stringify({ status, checks: results })}\n`);
         });
       case "/metrics":
         return void deps.registry.metrics().then(
@@ -73,18 +76,53 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
   };
 }
 
+/** `dynamo_ready` and `dynamo_check_passes`, found out when they are asked for. */
+function tellAsMetrics(
+  registry: Registry,
+  look: () => Promise<{ running: boolean; results: Record<string, boolean> }>,
+): void {
+  registry.registerMetric(
+    new Gauge({
+      name: "dynamo_check_passes",
+      help: "1 while this process can use what the check names; part of dynamo_ready",
+      labelNames: ["check"],
+      registers: [],
+      async collect() {
+        for (const [check, passes] of Object.entries((await look()).results)) this.set({ check }, passes ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "dynamo_ready",
+      help: "1 while /readyz says yes: started, not stopping, every check passes",
+      registers: [],
+      async collect() {
+        const { running, results } = await look();
+        this.set(running && Object.values(results).every(Boolean) ? 1 : 0);
+      },
+    }),
+  );
+}
+
+/** A probe comes every few seconds, and a check may hang for longer: each must not take one more connection. */
+function onceAtATime(check: () => boolean | Promise<boolean>): () => Promise<boolean> {
+  let running: Promise<boolean> | undefined;
+  const run = async () => check();
+  return () => (running ??= run().finally(() => (running = undefined)));
+}
+
 /** All at once, each to its own result. Never rejects. */
-async function runChecks(checks: Checks): Promise<Record<string, boolean>> {
+async function runChecks(checks: Record<string, () => Promise<boolean>>): Promise<Record<string, boolean>> {
   const results = Object.entries(checks).map(async ([name, check]) => [name, await passesInTime(check)] as const);
   return Object.fromEntries(await Promise.all(results));
 }
 
-async function passesInTime(check: () => boolean | Promise<boolean>): Promise<boolean> {
+async function passesInTime(check: () => Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<false>((resolve) => (timer = setTimeout(resolve, CHECK_TIMEOUT_MS, false)));
-  const passes = async () => check();
   try {
-    return await Promise.race([passes().catch(() => false), tooLate]);
+    return await Promise.race([check().catch(() => false), tooLate]);
   } finally {
     clearTimeout(timer);
   }

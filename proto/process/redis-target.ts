@@ -1,14 +1,24 @@
+/** An address of a Redis server or a Sentinel. */
+export interface RedisAddress {
+  host: string;
+  port: number;
+}
+
+/** Under which address a server is reached that names itself by another one (`host:port`), as behind a proxy. */
+export type NatMap = Readonly<Record<string, RedisAddress>>;
+
 /** Where Redis is: the form of REDIS_URL is the same for both halves. */
 export type RedisTarget =
   | { kind: "single"; url: string }
-  | { kind: "cluster"; nodes: string[] }
+  | { kind: "cluster"; nodes: string[]; natMap?: NatMap }
   | {
       kind: "sentinel";
-      sentinels: { host: string; port: number }[];
+      sentinels: RedisAddress[];
       name: string;
       username?: string;
       password?: string;
       db: number;
+      natMap?: NatMap;
     };
 
 /**
@@ -26,6 +36,35 @@ export function parseRedisTarget(text: string): RedisTarget {
       );
   }
   return urls.length === 1 ? { kind: "single", url: urls[0] as string } : { kind: "cluster", nodes: urls };
+}
+
+/**
+ * Reads REDIS_NAT_MAP: `named-host:port=reachable-host:port`, separated by commas; IPv6 addresses in brackets or not.
+ * Throws with the reason when it is none.
+ */
+export function parseNatMap(text: string): NatMap {
+  const natMap: Record<string, RedisAddress> = {};
+  for (const pair of text.split(",")) {
+    const [named, reached, ...further] = pair.split("=").map((side) => parseAddress(side.trim()));
+    if (named === undefined || reached === undefined || further.length > 0)
+      throw new Error("want named-host:port=reachable-host:port, separated by commas");
+    natMap[addressText(named)] = reached;
+  }
+  return natMap;
+}
+
+/** The target with the addresses of its servers translated. A single Redis names no others: there is nothing to translate. */
+export function withNatMap(target: RedisTarget, natMap: NatMap | undefined): RedisTarget {
+  return natMap === undefined || target.kind === "single" ? target : { ...target, natMap };
+}
+
+/** As servers write their address: IPv6 without brackets. */
+export const addressText = ({ host, port }: RedisAddress): string => `${host}:${port}`;
+
+function parseAddress(text: string): RedisAddress | undefined {
+  const parts = /^\[?([^\s[\]]+?)\]?:(\d{1,5})$/.exec(text);
+  const port = Number(parts?.[2]);
+  return parts === null || port < 1 || port > 65_535 ? undefined : { host: parts[1] as string, port };
 }
 
 function sentinelTarget(parts: RegExpExecArray): RedisTarget {
