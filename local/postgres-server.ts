@@ -31,6 +31,12 @@ export interface PostgresSettings {
   diesWithUs?: boolean;
   /** Name → value, as in postgresql.conf. */
   parameters?: Record<string, string>;
+  /** Version 16 and before have no locale of their own: the system's is taken. */
+  systemLocale?: boolean;
+  /** Added to the environment of its programs: where their libraries are. */
+  programEnv?: Record<string, string>;
+  /** Added to the server's environment alone. */
+  env?: Record<string, string>;
 }
 
 /**
@@ -49,7 +55,7 @@ export async function startPostgres(settings: PostgresSettings): Promise<Postgre
       args: ["-D", settings.dataDirectory, ...parameterArguments(settings.parameters, port)],
       logFile: settings.logFile,
       cwd: "/", // the checkout may be closed to the user it runs as
-      env: { PATH: process.env["PATH"], LC_ALL: "C" },
+      env: { PATH: process.env["PATH"], LC_ALL: "C", ...settings.programEnv, ...settings.env },
       runAs: settings.runAs,
       diesWithUs: settings.diesWithUs ?? false,
     });
@@ -103,12 +109,12 @@ async function createCluster(settings: PostgresSettings): Promise<void> {
         `--pwfile=${passwordFile}`,
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-        "--locale=C",
+        ...(settings.systemLocale
+          ? ["--locale=C.UTF-8"]
+          : ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]),
         "--no-sync",
       ],
-      { cwd: "/", env: { PATH: process.env["PATH"], LC_ALL: "C" }, ...runAs },
+      { cwd: "/", env: { PATH: process.env["PATH"], LC_ALL: "C", ...settings.programEnv }, ...runAs },
     );
   } catch (cause) {
     throw new Error(
@@ -126,7 +132,7 @@ async function hasBegun(server: ServerProcess, statusFile: string): Promise<bool
   for (const deadline = Date.now() + START_DEADLINE_MS; Date.now() < deadline && !server.hasEnded();) {
     // Line 1 is the process, line 8 its state: what pg_ctl reads.
     const lines = existsSync(statusFile) ? readFileSync(statusFile, "utf8").split("\n") : [];
-    if (lines[0] === String(server.pid) && lines[7]?.trim() === "ready") return true;
+    if (lines[0] === String(server.pid) && ["ready", "standby"].includes(lines[7]?.trim() ?? "")) return true;
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return false;

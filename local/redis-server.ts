@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { freePort } from "./ports.ts";
 import type { RedisProgram } from "./redis-binary.ts";
@@ -23,6 +23,15 @@ export interface RedisSettings {
   port?: number;
   /** See `startProcess`. */
   diesWithUs?: boolean;
+  /** Further lines of configuration, after ours: of what is said twice the last counts. */
+  directives?: readonly string[];
+  /**
+   * Configured by this file, which is written on the first start, and which Redis writes anew when it is given another
+   * role: a replica that was promoted comes back as a primary. Sentinels have to have one.
+   */
+  configFile?: string;
+  /** Watches primaries instead of holding data; `directives` say which. */
+  sentinel?: boolean;
 }
 
 /**
@@ -35,10 +44,14 @@ export async function startRedis(settings: RedisSettings): Promise<RedisServer> 
   for (let attempt = 1; ; attempt++) {
     const port = settings.port ?? (await freePort());
     const logBegins = sizeOf(settings.logFile);
+    const { configFile } = settings;
+    if (configFile !== undefined && (!existsSync(configFile) || attempt > 1))
+      writeFileSync(configFile, configuration(settings, port), { mode: 0o600 });
     const server = await startProcess({
       command: settings.program.command,
-      args: ["-"], // configured through standard input: `ps` shows arguments, and with them the password
-      input: configuration(settings, port),
+      // Through standard input unless it is to keep it: `ps` shows arguments, and with them the password.
+      args: [configFile ?? "-", ...(settings.sentinel ? ["--sentinel"] : [])],
+      ...(configFile === undefined && { input: configuration(settings, port) }),
       logFile: settings.logFile,
       cwd: settings.dataDirectory,
       env: { ...process.env, ...settings.program.env },
@@ -61,15 +74,19 @@ export async function startRedis(settings: RedisSettings): Promise<RedisServer> 
 }
 
 function configuration(settings: RedisSettings, port: number): string {
-  return [
-    `port ${port}`,
-    "bind 127.0.0.1",
-    `dir "${settings.dataDirectory}"`,
+  const data = [
     'save ""',
     `appendonly ${settings.appendOnly ? "yes" : "no"}`,
     "appendfsync everysec",
     "maxmemory-policy noeviction",
+  ];
+  return [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    `dir "${settings.dataDirectory}"`,
+    ...(settings.sentinel ? [] : data),
     ...(settings.password ? [`requirepass ${settings.password}`] : []),
+    ...(settings.directives ?? []),
   ].join("\n");
 }
 

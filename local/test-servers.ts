@@ -122,7 +122,7 @@ async function restartable(
 }
 
 /** Where every user can enter: as root Postgres runs as another one. */
-function temporaryFolder(name: string): string {
+export function temporaryFolder(name: string): string {
   const parent = process.getuid?.() !== 0 || everyoneCanEnter(tmpdir()) ? tmpdir() : "/var/tmp";
   const folder = mkdtempSync(join(parent, `dynamo-csms-test-${name}-`));
   chmodSync(folder, 0o755);

@@ -1,0 +1,75 @@
+// Loaded into a process of the product by NODE_OPTIONS (`failpointEnvironment`), in front of its own code: breaks it at one
+// place that no signal from outside would hit. Waits for SIGUSR2; the product itself knows nothing of it.
+
+import { Redis } from "ioredis";
+import pg from "pg";
+
+type Query = (this: pg.Client, ...args: unknown[]) => unknown;
+
+const [name, argument] = (process.env["FAILPOINT"] ?? "").split(":");
+let armed = false;
+process.on("SIGUSR2", () => {
+  if (name === "block-loop") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument) * 1_000);
+  else armed = !armed;
+});
+
+const die = () => {
+  if (armed) process.kill(process.pid, "SIGKILL");
+};
+
+if (name === "after-xadd") {
+  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
+  const send = Redis.prototype.sendCommand;
+  Redis.prototype.sendCommand = function sendCommand(this: Redis, command, stream) {
+    // Before whoever waits for the reply: nothing of this entry is answered.
+    if (command.name.toLowerCase() === "xadd") void command.promise.then(die, () => {});
+    return send.call(this, command, stream);
+  };
+}
+
+if (name === "poison") {
+  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
+  const query = pg.Client.prototype.query as unknown as Query;
+  const patched: Query = function patched(this: pg.Client, ...args) {
+    // As a value that the server cannot take, whoever looks at it: a data exception, each time.
+    const [text, values] = args;
+    const writes = typeof text === "string" && text.startsWith("insert into connector_status");
+    return writes && JSON.stringify(values).includes(argument as string)
+      ? query.call(this, "select 1 / 0")
+      : query.apply(this, args);
+  };
+  pg.Client.prototype.query = patched as unknown as pg.Client["query"];
+}
+
+if (name?.endsWith("-commit") || name === "refuse-statements") {
+  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
+  const query = pg.Client.prototype.query as unknown as Query;
+  const inTransaction = new WeakSet<pg.Client>();
+  const marked = new WeakSet<pg.Client>();
+  const patched: Query = function patched(this: pg.Client, ...args) {
+    const [first] = args;
+    const text = (typeof first === "string" ? first : ((first as { text?: string } | undefined)?.text ?? "")).trim();
+    const word = text.slice(0, 8).toLowerCase();
+    if (word.startsWith("begin")) inTransaction.add(this);
+    if (name !== "refuse-statements" && (argument === undefined || text.includes(argument))) marked.add(this);
+    const ends = word.startsWith("commit") || word.startsWith("rollback");
+    if (ends) inTransaction.delete(this);
+    if (name === "refuse-statements") {
+      const refused = armed && inTransaction.has(this) && !/^(begin|savepoin|release|set)/i.test(word);
+      return refused && Math.random() < Number(argument) / 100 ? refuse(this, query) : query.apply(this, args);
+    }
+    if (!word.startsWith("commit") || !marked.has(this)) return query.apply(this, args);
+    marked.delete(this);
+    if (name === "before-commit") die();
+    const result = query.apply(this, args);
+    if (name === "after-commit") void (result as Promise<unknown>).then(die, () => {});
+    return result;
+  };
+  pg.Client.prototype.query = patched as unknown as pg.Client["query"];
+}
+
+/** What the server itself says when two transactions cannot both go on. */
+function refuse(client: pg.Client, query: Query): unknown {
+  const code = Math.random() < 0.5 ? "40P01" : "40001";
+  return query.call(client, `do $$ begin raise exception using errcode = '${code}', message = 'failpoint'; end $$`);
+}
