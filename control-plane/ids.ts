@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** Lower-case Crockford base32: no i, l, o, u, so that ids survive being read aloud and typed. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -48,8 +48,16 @@ const LENGTH: Record<IdPrefix, number> = {
 };
 
 /** A new id such as `cp_01hxab1c2d3e`, random: nobody's ids can be guessed from their own. */
-export function newId(prefix: IdPrefix): string {
-  const bytes = randomBytes(LENGTH[prefix]);
+export const newId = (prefix: IdPrefix): string => idOf(prefix, randomBytes(LENGTH[prefix]));
+
+/**
+ * The id of what has this business key: the same one when it is written again, by a Postgres that had lost it. The key
+ * begins with an id that is random itself, so that this one is no easier to guess.
+ */
+export const idFor = (prefix: IdPrefix, ...key: readonly (string | number)[]): string =>
+  idOf(prefix, createHash("sha256").update(JSON.stringify(key)).digest().subarray(0, LENGTH[prefix]));
+
+function idOf(prefix: IdPrefix, bytes: Uint8Array): string {
   let id = `${prefix}_`;
   for (const byte of bytes) id += ALPHABET[byte & 31];
   return id;

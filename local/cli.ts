@@ -29,6 +29,11 @@ const child = spawn(
       ...running,
       ...secretFile("SECRETS_KEY", "secrets-key"),
       ...secretFile("STATION_PEPPERS", "station-peppers"),
+      // For doctor alone.
+      ...secretFile("JWT_SIGNING_KEY", "jwt-signing-key.pem"),
+      ...secretFile("PDF_SIGNING_KEY", "pdf-signing-key.pem"),
+      ...secretFile("PDF_SIGNING_CERT", "pdf-signing-cert.pem"),
+      ...secretFile("LOCAL_CA_CERT", "local-ca-cert.pem"),
       ...process.env,
     },
     stdio: "inherit",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FOLDERS } from "./folders.ts";
 
-const SKIPPED = new Set(["node_modules", "dist", "generated", "test", "e2e", ".local"]);
+const SKIPPED = new Set(["node_modules", "dist", "generated", "test", "e2e", "faults", ".local"]);
 /** Set by the processes for each other, or by npm: nobody's settings. */
 const INTERNAL = new Set(["PATH", "DYNAMO_BACKGROUND", "PDF_SIGNING_CERT_FILE"]);
 

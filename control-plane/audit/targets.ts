@@ -72,6 +72,14 @@ const TARGETS: ReadonlyMap<string, string> = new Map([
      from commissionings c join projects p on p.id = c.project_id where c.id = $1`,
   ],
   [
+    "dead_letter_id",
+    // One under an identity that was registered later, or never, is no organisation's.
+    `select s.org_id, json_build_object('charge_point_id', s.charge_point_id, 'lane_id', d.lane_id, 'entry_id', d.entry_id, 'frame_index', d.frame_index,
+        'reason', d.reason, 'tries', d.tries, 'last_reason', d.last_reason, 'replayed_at', d.replayed_at, 'discarded_at', d.discarded_at,
+        'discard_reason', d.discard_reason) as state
+     from dead_letters d left join stations s on s.identity = d.identity and s.created_at <= d.set_aside_at where d.public_id = $1`,
+  ],
+  [
     "installer_id",
     `select null as org_id, json_build_object('status', i.status, 'verified_at', i.verified_at, 'password_changed_at', i.password_changed_at) as state
      from installers i where i.id = $1`,

@@ -131,11 +131,16 @@ export async function closeChange(
   );
 }
 
-/** The new password is the only one from now on, in the forms in which it may travel. The registry is to be written after it. */
+/**
+ * The new password is the only one from now on, in the forms in which it may travel. The registry is to be written after it.
+ * Without one nothing ends: it was taken over from Redis, or became the only one before.
+ */
 export async function promotePending(sql: Sql, stationId: string): Promise<void> {
-  await sql.query(`delete from station_verifiers where station_id = $1 and slot in ('current', 'current_text')`, [
-    stationId,
-  ]);
+  await sql.query(
+    `delete from station_verifiers v where v.station_id = $1 and v.slot not in ('pending', 'pending_text')
+       and exists (select 1 from station_verifiers p where p.station_id = $1 and p.slot in ('pending', 'pending_text'))`,
+    [stationId],
+  );
   await sql.query(`update station_verifiers set slot = replace(slot, 'pending', 'current') where station_id = $1`, [
     stationId,
   ]);

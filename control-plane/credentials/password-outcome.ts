@@ -1,7 +1,9 @@
+import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type { EndedCommand, OutcomeEffect } from "../commands/outcome-effects.ts";
 import type { Sql } from "../database.ts";
 import { requestRegistryWrite } from "../stations/station-registry.ts";
-import { setsPassword } from "./new-password.ts";
+import { passwordCall, setsPassword } from "./new-password.ts";
 import { closeChange, dropPending, lockOpenChange, type PasswordChange, promotePending } from "./password-change.ts";
 
 /**
@@ -42,7 +44,30 @@ const FIRST_PAUSE_SECONDS = 60;
  * The end of a ChangeConfiguration or SetVariables that was to change the station's password. Until somebody
  * knows, both passwords are accepted; a station that may have taken the new one never loses it again.
  */
-export const endPasswordChange: OutcomeEffect = async (sql, command) => {
+export const endPasswordChange: OutcomeEffect = (sql, command) => endChange(sql, command);
+
+/**
+ * The same for a command whose row Postgres lost, of a change that it still has: else the change would be taken back as one
+ * that was never sent, and a station that has taken the password would be locked out.
+ */
+export async function endChangeOfLostCommand(sql: Sql, commandId: string, outcome: CommandOutcome): Promise<void> {
+  const [change] = await sql.query<{ ocpp_version: OcppVersion }>(
+    `select c.ocpp_version from password_changes c
+     where c.command_id = $1 and c.closed_at is null and not exists (select 1 from commands k where k.id = c.command_id)`,
+    [commandId],
+  );
+  if (change === undefined) return;
+  const { action } = passwordCall(change.ocpp_version, "");
+  const { state } = outcome;
+  const response: unknown =
+    state === "error" || outcome.response === undefined ? undefined : JSON.parse(outcome.response);
+  await endChange(sql, { commandId, action, state, response });
+}
+
+async function endChange(
+  sql: Sql,
+  command: Pick<EndedCommand, "commandId" | "action" | "state" | "response">,
+): Promise<void> {
   const change = await lockOpenChange(sql, { commandId: command.commandId });
   // The password is in the station or nowhere: its sealed copy is of no more use, also where a login or an installer ended
   // the change before.
@@ -54,7 +79,7 @@ export const endPasswordChange: OutcomeEffect = async (sql, command) => {
   else await dropPending(sql, change.stationId);
   await closeChange(sql, change, fate === "taken" ? "accepted" : fate === "never" ? "not_sent" : "rejected");
   await requestRegistryWrite(sql, change.stationId);
-};
+}
 
 async function wait(sql: Sql, change: PasswordChange, fate: PasswordFate): Promise<void> {
   // What the station answered it will answer again, and one that was not there for a day is for the operator to look at.

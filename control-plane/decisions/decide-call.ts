@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { sqlOn } from "../database.ts";
 import { describeFault, faultKindOf } from "../fault-kind.ts";
 import { findStations } from "../stations/known-station.ts";
-import { findRegistryEntry, writeRegistryEntry } from "../stations/station-registry.ts";
+import { findRegistryEntry, writeRegistryEntry } from "../stations/registry-record.ts";
 import type { Decision, DecisionDeps, Question } from "./decision.ts";
 import { decisionStepFor } from "./decision-tables.ts";
 

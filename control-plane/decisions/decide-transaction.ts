@@ -5,7 +5,8 @@ import { storableJson } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
 import { type QuarantineReason, quarantine } from "../transactions/quarantine.ts";
 import { recordTransactionEvents } from "../transactions/record-events.ts";
-import { drawTransactionId, startTransaction } from "../transactions/start-transaction.ts";
+import { drawTransactionId } from "../transactions/draw-transaction-id.ts";
+import { startTransaction } from "../transactions/start-transaction.ts";
 import { stopTransaction } from "../transactions/stop-transaction.ts";
 import {
   type EventMessage,
@@ -29,9 +30,10 @@ const setAside = (
 export const decideStart: DecisionStep = async (question, deps) => {
   const start = readStart(parseExactJson(question.payloadText));
   return inTransaction(deps.pool, async (sql) => {
-    if (start !== undefined) return answered(await startTransaction(sql, question.station, start, question.receivedAt));
+    if (start !== undefined)
+      return answered(await startTransaction(sql, question.station, start, question.receivedAt, deps.redis));
     await setAside(sql, question, "cannot be read");
-    const transactionId = await drawTransactionId(sql);
+    const transactionId = await drawTransactionId(sql, deps.redis);
     return answered({ transactionId, idTagInfo: { status: "Invalid" } });
   });
 };

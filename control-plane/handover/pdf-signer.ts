@@ -20,6 +20,8 @@ export interface PdfSigner {
   commonName: string;
   /** SHA-256 of the certificate, hexadecimal. */
   fingerprint: string;
+  /** When the certificate runs out. */
+  notAfter: Date;
   /**
    * Signs a PDF after PAdES baseline B-B (ETSI EN 319 142-1): the signature covers every byte but itself and names its
    * certificate by hash. Throws when the key cannot sign.
@@ -52,6 +54,7 @@ export function parsePdfSigner(keyPem: string, certificatesPem: string): PdfSign
   return {
     commonName: commonNameOf(leaf),
     fingerprint: createHash("sha256").update(leaf.raw).digest("hex"),
+    notAfter: leaf.validToDate,
     async sign(pdf, { reason, signedAt }) {
       const privateKey = await webcrypto.subtle.importKey(
         "pkcs8",

@@ -23,7 +23,7 @@ export function everyRoutesProblems(route: Route): ProblemName[] {
       ? []
       : (["bad_json", "request_timeout", "body_too_large", "unsupported_media_type", "validation_failed"] as const)),
     ...(route.query === undefined ? [] : (["validation_failed"] as const)),
-    ...(route.idempotent ? (["idempotency_running", "idempotency_mismatch"] as const) : []),
+    ...(route.idempotent ? (["idempotency_running", "idempotency_unknown", "idempotency_mismatch"] as const) : []),
     "rate_limited",
     "internal",
     "unavailable",

@@ -20,7 +20,7 @@ export interface IdempotentRequest {
   body: Buffer;
 }
 
-/** A running request older than this belongs to a process that died: its key may be taken over by the same request. */
+/** A request that has no answer for so long has probably lost its process. */
 const ABANDONED_AFTER_SECONDS = 120;
 
 /** Answers that say nothing of the request itself: the same key may try again. */
@@ -29,10 +29,10 @@ const NOT_KEPT = new Set([429, 500, 503]);
 /**
  * Runs `work` once per key (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the first one's answer,
  * kept sealed for 24 hours, because the phone that lost it may need the password in it.
- * Throws ProblemError: idempotency_mismatch (another body), idempotency_running.
+ * Throws ProblemError: idempotency_mismatch (another body), idempotency_running, idempotency_unknown.
  *
- * A process that dies between the effect and the keeping of the answer leaves the key running; after
- * ABANDONED_AFTER_SECONDS the work runs again and meets its natural key (a duplicate serial number, a finished handover).
+ * A process that dies between the effect and the keeping of the answer leaves a key of which nobody knows whether its work
+ * was done. It is not done again: the caller is told so, looks, and decides with a key of its own.
  */
 export async function oncePerKey(
   deps: IdempotencyDeps,
@@ -66,9 +66,8 @@ async function takeKey(sql: Sql, { caller, key }: IdempotentRequest, fingerprint
      on conflict (caller, key) do update
        set fingerprint = excluded.fingerprint, status = null, sealed_answer = null, created_at = excluded.created_at
        where k.created_at < now() - interval '24 hours'
-          or (k.status is null and k.fingerprint = excluded.fingerprint and k.created_at < now() - make_interval(secs => $4))
      returning created_at::text as started_at`,
-    [caller, key, fingerprint, ABANDONED_AFTER_SECONDS],
+    [caller, key, fingerprint],
   );
   return row?.started_at;
 }
@@ -78,14 +77,25 @@ async function replay(
   { caller, key }: IdempotentRequest,
   fingerprint: Buffer,
 ): Promise<JsonReply> {
-  const [row] = await sql.query<{ fingerprint: Buffer; status: number | null; sealed_answer: string | null }>(
-    `select fingerprint, status, sealed_answer from idempotency_keys where caller = $1 and key = $2`,
-    [caller, key],
+  const [row] = await sql.query<{
+    fingerprint: Buffer;
+    status: number | null;
+    sealed_answer: string | null;
+    abandoned: boolean;
+  }>(
+    `select fingerprint, status, sealed_answer, created_at < now() - make_interval(secs => $3) as abandoned
+     from idempotency_keys where caller = $1 and key = $2`,
+    [caller, key, ABANDONED_AFTER_SECONDS],
   );
   if (row !== undefined && !fingerprint.equals(row.fingerprint))
     throw new ProblemError(
       "idempotency_mismatch",
       "This Idempotency-Key came with another method, path or body before.",
+    );
+  if (row?.status === null && row.abandoned)
+    throw new ProblemError(
+      "idempotency_unknown",
+      `The first request with this key has had no answer for ${ABANDONED_AFTER_SECONDS} seconds.`,
     );
   if (row === undefined || row.status === null || row.sealed_answer === null)
     throw new ProblemError("idempotency_running", "The first request with this key has no answer yet.", {

@@ -95,9 +95,12 @@ function operation(route: Route, components: Components): JsonSchema {
   };
 }
 
+/** The scope stands where OpenAPI 3.1 has roles: a client, or a sweep over all operations, reads there what a key needs. */
 function security({ access }: Route): unknown[] {
   if (access.kind === "public") return [];
-  return access.kind === "installer" ? [{ accessToken: [] }] : [{ apiKey: [] }, { apiKeyHeader: [] }];
+  return access.kind === "installer"
+    ? [{ accessToken: [] }]
+    : [{ apiKey: [access.scope] }, { apiKeyHeader: [access.scope] }];
 }
 
 function pathParameters(route: Route): unknown[] {

@@ -110,6 +110,12 @@ export const PROBLEMS = {
     title: "The first request with this Idempotency-Key is still running",
     remedy: "Wait a moment and repeat the same request.",
   },
+  idempotency_unknown: {
+    status: 409,
+    title: "What became of the first request with this Idempotency-Key is not known",
+    remedy:
+      "It was interrupted, and is not done again under this key. Look whether it was done; if not, send it with a new key.",
+  },
   token_used: { status: 410, title: "The link has expired or was used", remedy: "Ask for a new one." },
   body_too_large: { status: 413, title: "The body is too large", remedy: "Bodies are limited to 1 MiB." },
   unsupported_media_type: {

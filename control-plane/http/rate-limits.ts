@@ -14,7 +14,10 @@ type AccountLimit = "loginAccount" | "mailAccount";
 
 export type RateLimitConfig = Record<RateLimitBucket | AccountLimit, RateLimit>;
 
-/** Public routes are counted by address, the others by caller. Many installers may sit behind one address. */
+/**
+ * Public routes are counted by address, the others by caller, commands of API keys by organisation (run-route.ts). Many
+ * installers may sit behind one address.
+ */
 export const DEFAULT_RATE_LIMITS: RateLimitConfig = {
   login: { requests: 30, windowSeconds: 60 },
   signup: { requests: 30, windowSeconds: 60 },

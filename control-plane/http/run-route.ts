@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { audited } from "../audit/audited-request.ts";
 import type { Logger } from "pino";
+import { addressGroup } from "./address-group.ts";
 import { answersJson } from "./every-routes-problems.ts";
 import { authenticate, type AuthenticateDeps } from "./authenticate.ts";
 import { inQuery } from "./field-errors.ts";
@@ -44,7 +45,7 @@ export async function runRoute(
       apiKey: request.get("x-api-key"),
     });
     const remoteAddress = request.ip ?? "";
-    const counted = nameOf(caller) ?? `address:${remoteAddress}`;
+    const counted = countedBy(route, caller) ?? `address:${addressGroup(remoteAddress)}`;
     headers = await deps.rateLimits.consume(route.rateLimit, counted);
 
     if (answersJson(route) && request.accepts("application/json", "application/problem+json") === false)
@@ -103,7 +104,11 @@ export async function runRoute(
   }
 }
 
-/** What a caller is counted by; undefined for those who did not say who they are. */
+/** Commands are an organisation's: more keys are not more commands. Everything else is a caller's own. */
+const countedBy = (route: Route, caller: Caller): string | undefined =>
+  route.rateLimit === "command" && caller.kind === "organization" ? caller.orgId : nameOf(caller);
+
+/** Who calls; undefined for those who did not say. */
 function nameOf(caller: Caller): string | undefined {
   switch (caller.kind) {
     case "installer":

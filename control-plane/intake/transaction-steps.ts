@@ -1,5 +1,6 @@
 import { storableJson, storableText } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
+import { fileEarlyReadings } from "../transactions/early-readings.ts";
 import { type MeterReading, readMeterValues } from "../transactions/meter-reading.ts";
 import { quarantine } from "../transactions/quarantine.ts";
 import { int4Of, isObject } from "../transactions/read-fields.ts";
@@ -31,7 +32,10 @@ export const start16: Step = (call, effects) => {
     return void effects.quarantined.push(asQuarantined(call, "cannot be read"));
   effects.transactions.push(async (sql) => {
     const outcome = await restoreStart(sql, call.station, start, answer, call.receivedAt);
-    if (outcome === "restored") await applyEarlyStop(sql, call.station, answer.transactionId);
+    if (outcome === "restored") {
+      await fileEarlyReadings(sql, call.station, answer.transactionId);
+      await applyEarlyStop(sql, call.station, answer.transactionId);
+    }
     if (outcome === "conflict") await quarantine(sql, [asQuarantined(call, "answered with another transaction id")]);
   });
 };

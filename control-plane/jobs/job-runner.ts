@@ -24,7 +24,12 @@ export interface JobRunner {
   start(): void;
   /** Takes no further jobs and resolves when those at work are done. */
   stop(): Promise<void>;
+  /** Every kind of work has a worker that takes jobs, and its due rows were looked through not long ago. */
+  healthy(): boolean;
 }
+
+/** A look for due rows that takes so much longer than its interval hangs, or fails each time. */
+const LOOK_OVERDUE_MS = 15_000;
 
 /** Without Redis BullMQ cannot give its jobs back; nothing is lost then, the rows are still due. */
 const CLOSE_MS = 2_000;
@@ -41,6 +46,7 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
   const workers: Worker[] = [];
   const sweeps: Promise<void>[] = [];
   const running = new Set<Promise<void>>();
+  const lookedAtMs = new Map<string, number>();
   const stopping = new AbortController();
 
   function track(run: Promise<void>): Promise<void> {
@@ -87,6 +93,7 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
     while (!stopping.signal.aborted) {
       try {
         const ids = await work.due(SWEEP_LIMIT);
+        lookedAtMs.set(work.name, performance.now());
         metrics.due.set({ work: work.name }, ids.length);
         for (const id of ids) if (pausesOfWork.mayRun(id, Date.now())) wakeUps.wakeOnce(work.name, id);
       } catch (cause) {
@@ -99,6 +106,7 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
   return {
     start() {
       for (const work of works) {
+        lookedAtMs.set(work.name, performance.now());
         workers.push(startWorker(work));
         sweeps.push(sweep(work));
       }
@@ -110,5 +118,9 @@ export function createJobRunner({ works, wakeUps, redis, prefix, sweepMs, metric
       await Promise.all(running);
       await settledWithin(closed, CLOSE_MS);
     },
+    healthy: () =>
+      workers.length === works.length &&
+      workers.every((worker) => worker.isRunning()) &&
+      [...lookedAtMs.values()].every((at) => performance.now() - at < sweepMs + LOOK_OVERDUE_MS),
   };
 }

@@ -14,7 +14,12 @@ export interface PeriodicSweeps {
   start(): void;
   /** Resolves when the sweeps at work are done. */
   stop(): Promise<void>;
+  /** No sweep is long overdue: each came to an end, good or bad, or to another process's lock, not long ago. */
+  healthy(): boolean;
 }
+
+/** One that goes through a large table may take its time; one that takes longer than this hangs. */
+const OVERDUE_MS = 900_000;
 
 /** Namespace of our advisory locks: the first of the two lock keys. */
 const LOCK_SPACE = 0x44594e;
@@ -32,6 +37,7 @@ export function createPeriodicSweeps(deps: {
   const { pool, sweeps, metrics, log } = deps;
   const stopping = new AbortController();
   const loops: Promise<void>[] = [];
+  const endedAtMs = new Map<PeriodicSweep, number>();
 
   async function loop(sweep: PeriodicSweep): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -42,6 +48,7 @@ export function createPeriodicSweeps(deps: {
         metrics.sweeps.inc({ sweep: sweep.name, outcome: "failed" });
         log.warn({ sweep: sweep.name, error: cause }, "sweep failed");
       }
+      endedAtMs.set(sweep, performance.now());
       // Spread, so that several processes do not ask for the locks at the same moment for ever.
       await pause(sweep.everyMs * (0.9 + Math.random() * 0.2), stopping.signal);
     }
@@ -49,12 +56,18 @@ export function createPeriodicSweeps(deps: {
 
   return {
     start() {
-      for (const sweep of sweeps) loops.push(loop(sweep));
+      for (const sweep of sweeps) {
+        endedAtMs.set(sweep, performance.now());
+        loops.push(loop(sweep));
+      }
     },
     async stop() {
       stopping.abort();
       await Promise.all(loops);
     },
+    healthy: () =>
+      endedAtMs.size === sweeps.length &&
+      [...endedAtMs].every(([{ everyMs }, at]) => performance.now() - at < 2 * everyMs + OVERDUE_MS),
   };
 }
 

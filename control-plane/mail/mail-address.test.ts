@@ -19,7 +19,7 @@ test.each([
   "a@",
   "",
   `${"a".repeat(250)}@b.cd`,
-])("%j is not", (text) => {
+])("[E15] %j is not one address", (text) => {
   expect(isBareAddress(text)).toBe(false);
 });
 

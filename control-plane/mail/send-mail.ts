@@ -19,7 +19,7 @@ export interface MailDeps {
 
 /** Pauses after a failed attempt, in seconds: for about a day and a half, as mail servers themselves do. */
 const PAUSES_SECONDS = [10, 60, 5 * 60, 15 * 60, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600, 12 * 3_600] as const;
-/** An attempt that takes longer counts as lost with its process: above all of the transport's time limits together. */
+/** An attempt that takes longer counts as lost with its process: above the transport's own deadline. */
 const CLAIM_SECONDS = 180;
 
 interface ClaimedMail {
@@ -32,9 +32,10 @@ interface ClaimedMail {
 }
 
 /**
- * Sends queued mails. The row is claimed before the SMTP server is asked and marked right after it accepted; a process that
- * dies in between makes a second attempt, with the same Message-ID. That, and a server that accepts and then fails to say so,
- * are the only ways to a double.
+ * Sends queued mails, at least once. The row is claimed before the SMTP server is asked and marked right after it accepted.
+ * A mail is sent twice only when its process dies, or stands still for longer than its claim, between the server's 250 and the
+ * mark, or when the server accepts and fails to say so: a handover's certificate that comes twice is better than one that
+ * never comes, and the Message-ID is the same, by which receivers drop the double.
  */
 export function createMailWork(deps: MailDeps): DurableWork {
   const { pool, metrics, log } = deps;

@@ -25,13 +25,13 @@ test("a name in any script stands in subject, text and HTML as it is", () => {
   expect(mail.certificateOf).toBe("proj_01hx5t6u7v8w");
 });
 
-test("the subject is one line, whatever the name holds", () => {
+test("[E15] the subject is one line, whatever the name holds", () => {
   const { subject } = renderMail(handover("A\r\nBcc: victim@example.org\u2028B\u0085C"));
   expect(subject).toBe("Handover completed: A Bcc: victim@example.org B C");
   expect(renderMail(handover("=?utf-8?q?=0d=0aBcc:victim@example.org?=")).subject).not.toContain("=?");
 });
 
-test("markup in a name is text in the HTML", () => {
+test("[E14] [E15] markup in a name is text in the HTML", () => {
   const { html } = renderMail(handover(`<img src=x onerror=alert(1)>"'&`));
   expect(html).not.toContain("<img");
   expect(html).toContain("&#60;img src=x onerror=alert(1)&#62;&#34;&#39;&#38;");

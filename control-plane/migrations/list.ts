@@ -11,6 +11,8 @@ import { Migration0010UntoldSessions } from "./0010-untold-sessions.ts";
 import { Migration0011ShapeOwnersAndListeners } from "./0011-shape-owners-and-listeners.ts";
 import { Migration0012OldCommands } from "./0012-old-commands.ts";
 import { Migration0013TokenSpellings } from "./0013-token-spellings.ts";
+import { Migration0014SetAside } from "./0014-set-aside.ts";
+import { Migration0015LostCommits } from "./0015-lost-commits.ts";
 
 /** In order; never renamed once released. Each must let the previous release's processes go on (expand, then contract). */
 export const MIGRATIONS = [
@@ -27,4 +29,6 @@ export const MIGRATIONS = [
   { name: "0011-shape-owners-and-listeners", class: Migration0011ShapeOwnersAndListeners },
   { name: "0012-old-commands", class: Migration0012OldCommands },
   { name: "0013-token-spellings", class: Migration0013TokenSpellings },
+  { name: "0014-set-aside", class: Migration0014SetAside },
+  { name: "0015-lost-commits", class: Migration0015LostCommits },
 ];

@@ -31,7 +31,13 @@ export async function tellSessions(sql: Sql, keys: readonly TransactionKey[]): P
 }
 
 function startedEvent(row: SessionRow, startedAt: Date): DomainEvent {
-  return { orgId: row.org_id, type: "session.started", occurredAt: startedAt, data: startedData(row) };
+  return {
+    orgId: row.org_id,
+    type: "session.started",
+    occurredAt: startedAt,
+    key: [row.session_id],
+    data: startedData(row),
+  };
 }
 
 function endedEvent(row: SessionRow): DomainEvent {
@@ -40,6 +46,7 @@ function endedEvent(row: SessionRow): DomainEvent {
     orgId: row.org_id,
     type: "session.ended",
     occurredAt: endedAt,
+    key: [row.session_id],
     data: {
       ...startedData(row),
       ended_at: endedAt.toISOString(),

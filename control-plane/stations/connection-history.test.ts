@@ -45,7 +45,9 @@ test("a connection that ends is to be told after the grace time, and not at all 
   });
 });
 
-test("the late end of a former connection changes nothing, and neither does its late beginning", () => {
+// Broken once on purpose: with the end of any connection taken for that of the newest (afterEvent) it fails: `closedAt` is
+// not null.
+test("[I3] the late end of a former connection changes nothing, and neither does its late beginning", () => {
   expect(after(opened(2_000), closed(1_000)).connection).toMatchObject({ epoch: 2_000, closedAt: null });
   expect(after(opened(2_000), opened(1_000)).connection).toMatchObject({ epoch: 2_000, nodeId: "n2000" });
 });

@@ -1,6 +1,6 @@
-import { sqlOn } from "../database.ts";
-import { settleQuirks } from "../quirks/resolve-quirks.ts";
-import { type RegistryDeps, readRegistry, writeRegistryEntries } from "./station-registry.ts";
+import { inTransaction, sqlOn } from "../database.ts";
+import { readRegistry } from "./registry-record.ts";
+import { type RegistryDeps, requestRegistryWrites, writeRegistryEntries } from "./station-registry.ts";
 
 /** Pages of one sweep: a profile of a whole fleet is through in minutes, and the next sweep goes on. */
 const MAX_PAGES = 20;
@@ -29,7 +29,7 @@ export async function relayRegistryOutbox(deps: RegistryDeps & { limit: number }
       waiting.map((row) => row.station_id),
       deps.heartbeatIntervalSeconds,
     );
-    await writeRegistryEntries(deps.redis, sql, entries);
+    await writeRegistryEntries(deps, entries);
     written += entries.length;
     if (waiting.length < deps.limit) break;
     after = { at: last.at, id: last.station_id };
@@ -39,7 +39,7 @@ export async function relayRegistryOutbox(deps: RegistryDeps & { limit: number }
 
 /**
  * Writes every station's record, page by page, under a new revision: for a Redis that lost its data, or a Postgres that
- * was restored to an earlier time (then Redis holds revisions that Postgres no longer knows). Resolves to how many.
+ * was restored to an earlier time. What Redis knows then, and Postgres does not, is taken over first. Resolves to how many.
  */
 export async function rebuildRegistry(deps: RegistryDeps & { pageSize: number }): Promise<number> {
   const sql = sqlOn(deps.pool);
@@ -53,14 +53,9 @@ export async function rebuildRegistry(deps: RegistryDeps & { pageSize: number })
     const last = page.at(-1);
     if (last === undefined) return written;
     const ids = page.map((row) => row.id);
-    await settleQuirks(sql, ids);
-    await sql.query(
-      `update stations set registry_rev = greatest(registry_rev + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint) where id = any($1::bigint[])`,
-      [ids],
-    );
-    const entries = await readRegistry(sql, ids, deps.heartbeatIntervalSeconds);
-    await writeRegistryEntries(deps.redis, sql, entries);
-    written += entries.length;
+    await inTransaction(deps.pool, (tx) => requestRegistryWrites(tx, ids));
+    await writeRegistryEntries(deps, await readRegistry(sql, ids, deps.heartbeatIntervalSeconds));
+    written += ids.length;
     after = last.id;
   }
 }

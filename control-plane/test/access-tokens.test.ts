@@ -1,5 +1,5 @@
-import { createHmac, createPublicKey } from "node:crypto";
-import { SignJWT } from "jose";
+import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { exportJWK, importPKCS8, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadSigningKeys } from "../installers/signing-keys.ts";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
@@ -48,7 +48,7 @@ describe("an access token", () => {
     expect((await me(await forge({}))).status).toBe(200);
   });
 
-  test("that has expired says so, and what to do", async () => {
+  test("[E1] that has expired says so, and what to do", async () => {
     const past = Math.floor(Date.now() / 1_000) - 60;
     const answer = await me(await forge({ claims: { iat: past - 3_600, exp: past } }));
     expect(answer).toMatchObject({
@@ -66,10 +66,16 @@ describe("an access token", () => {
     ["no id", { claims: { jti: undefined } }],
     ["a time before which it is not valid", { claims: { nbf: Math.floor(Date.now() / 1_000) + 600 } }],
     ["another type", { header: { typ: "JWT" } }],
-    ["an unknown key", { header: { kid: "../../etc/passwd" } }],
+    ["an unknown key", { header: { kid: "x" } }],
+    ["no key", { header: { kid: undefined } }],
+    ["a path for a key", { header: { kid: "../../dev/null" } }],
+    ["a statement for a key", { header: { kid: "' union select 'x' --" } }],
+    ["a key that every object has", { header: { kid: "__proto__" } }],
     ["an unknown key of its own", { header: { kid: "x", jku: "https://evil.example.org/jwks.json" } }],
+    ["its end as a text", { claims: { exp: "2099-01-01" } }],
+    ["no owner", { claims: { sub: undefined } }],
     ["an installer who does not exist", { claims: { sub: "ins_000000000000" } }],
-  ])("with %s is refused", async (_, change) => {
+  ])("[E1] with %s is refused", async (_, change) => {
     expect(await me(await forge(change))).toMatchObject({ status: 401, body: { code: "invalid_token" } });
   });
 
@@ -82,13 +88,40 @@ describe("an access token", () => {
     expect(answer.headers.get("www-authenticate")).toContain('error="invalid_token"');
   });
 
-  test("signed with HMAC and our public key, without a signature, or changed is refused", async () => {
+  test("[E1] signed with another algorithm of our key, or with a key that it brings along, is refused", async () => {
+    const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const jwk = await exportJWK(stranger.publicKey);
+    const ours = await importPKCS8(world.config.jwtSigningKey, "PS256");
+    const { kid } = (await loadSigningKeys(world.config.jwtSigningKey)).current;
+    const shown = [
+      { jwk },
+      { x5u: "https://evil.example.org/cert.pem" },
+      { jku: "https://evil.example.org/jwks.json", jwk },
+    ];
+    const tokens = [
+      await forge({ header: { alg: "PS256" }, key: ours }),
+      await forge({ header: { alg: "RS512" }, key: await importPKCS8(world.config.jwtSigningKey, "RS512") }),
+      await forge({ header: { alg: "ES256" }, key: generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey }),
+      ...(await Promise.all(shown.map((header) => forge({ header: { ...header, kid }, key: stranger.privateKey })))),
+      ...(await Promise.all(
+        shown.map((header) => forge({ header: { ...header, kid: "theirs" }, key: stranger.privateKey })),
+      )),
+    ];
+    for (const token of tokens) expect(await me(token)).toMatchObject({ status: 401, body: { code: "invalid_token" } });
+  });
+
+  test("[E1] signed with HMAC and our public key, without a signature, or changed is refused", async () => {
     const real = await forge({});
     const [, payload] = real.split(".") as [string, string, string];
     const publicPem = createPublicKey(world.config.jwtSigningKey).export({ type: "spki", format: "pem" });
     const kid = (await loadSigningKeys(world.config.jwtSigningKey)).current.kid;
     const hs256 = `${encoded({ alg: "HS256", typ: "at+jwt", kid })}.${payload}`;
+    const [head = "", , signature = ""] = real.split(".");
     const tokens = [
+      `${head}.${payload}.`,
+      `${head}.${payload}`,
+      `${head}..${signature}`,
+      `${hs256}.${createHmac("sha256", "").update(hs256).digest("base64url")}`,
       `${hs256}.${createHmac("sha256", publicPem).update(hs256).digest("base64url")}`,
       `${encoded({ alg: "none", typ: "at+jwt", kid })}.${payload}.`,
       `${encoded({ alg: "None", typ: "at+jwt", kid })}.${payload}.`,

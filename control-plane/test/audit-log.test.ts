@@ -51,7 +51,7 @@ test("what was refused is on record as refused, and reading leaves nothing", asy
   expect(await entriesOf(key)).toMatchObject([{ outcome: "refused", status: 404, after: null }]);
 });
 
-test("an entry about another organisation's thing tells nothing of it", async () => {
+test("[E3] an entry about another organisation's thing tells nothing of it", async () => {
   const owner = await world.organization();
   const made = await world.ask("POST", "/api/v1/projects", { as: owner.key, body: NEW_PROJECT });
   const id = made.body.project_id as string;
@@ -95,7 +95,7 @@ test("what installers do is on record at the organisation whose project it is, w
   expect(await entriesOf(other.key)).toEqual([]);
 });
 
-test("a repeated request with the same Idempotency-Key is one action", async () => {
+test("[E17] a repeated request with the same Idempotency-Key is one action", async () => {
   const { key } = await world.organization();
   const ask = () =>
     world.ask("POST", "/api/v1/projects", { as: key, body: NEW_PROJECT, headers: { "idempotency-key": "once" } });

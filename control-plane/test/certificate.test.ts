@@ -111,7 +111,7 @@ test("no page ends within a unit, and one that is longer than a page says on eac
   expect(text).toContain(`\n${world.config.publicApiUrl}/certificates/${built.projectId}/verify\n`);
 });
 
-test("texts that look like PDF neither break the certificate nor its signature", async () => {
+test("[E14] texts that look like PDF neither break the certificate nor its signature", async () => {
   const evil = ") /AcroForm 1 0 R /Root 9 0 R >> endobj trailer <</Size 1>> startxref 0 %%EOF (";
   const { answer } = await steps.handedOver(
     { name: evil, site_address: evil },

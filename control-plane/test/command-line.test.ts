@@ -14,6 +14,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sqlOn } from "../database.ts";
 import { readTokenStatus } from "../authorization/token-status.ts";
+import { connectionOf } from "./lane-double.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation } from "./registered-station.ts";
 
@@ -61,14 +62,41 @@ function cli(line: string) {
 const tokenStatus = async (orgId: unknown, token: string) =>
   (await readTokenStatus(sqlOn(database.pool), String(orgId), token)).status;
 
-test("every example runs, and every command has one", () => {
+/** What the document's examples with ids are about. */
+async function setAside(): Promise<void> {
+  const station = await registerStation(database.pool, await createProject(database.pool), "1.6");
+  const heartbeat = connectionOf(station, "1.6", 1_700_000_000_000).call("Heartbeat", {});
+  for (const [id, frame] of [
+    ["1", heartbeat],
+    ["2", { entry_base64: "AAAA" }],
+  ] as const)
+    await database.pool.query(
+      `insert into dead_letters (public_id, lane_id, entry_id, frame_index, identity, frame, reason) values ($1, 'lane', $2, 0, $3, $4, 'test')`,
+      [`dl_${id.padStart(32, "0")}`, `${id}-0`, "kind" in frame ? station.identity : "", JSON.stringify(frame)],
+    );
+  await database.pool.query(
+    `insert into lane_gaps (lane_id, from_entry, to_entry) values ('gateway-1-mabc123-0a1b2c3d', '7-0', '9-0')`,
+  );
+}
+
+test("every example runs, and every command has one", async () => {
+  await setAside();
   const [, csv] = /```csv\n([^`]+)```/.exec(DOCUMENT) ?? [];
   writeFileSync(join(folder, "fleet.csv"), csv ?? "");
-  const outcomes = EXAMPLES.map((line) => ({ line, ...cli(line) }));
+  // doctor prints no JSON unless it is asked to, and has a test of its own.
+  const outcomes = EXAMPLES.filter((line) => line !== "doctor").map((line) => ({ line, ...cli(line) }));
   for (const { line, status, stderr } of outcomes) expect({ line, status, stderr }).toMatchObject({ status: 0 });
   const commands = [...cli("--help").stderr.matchAll(/^ {2}cli ([a-z- ]+?)(?: -| \[|$)/gm)].map((match) => match[1]);
-  expect(commands).toHaveLength(8);
+  expect(commands).toHaveLength(18);
   for (const command of commands) expect(EXAMPLES.filter((line) => line.startsWith(`${command}`))).not.toEqual([]);
+
+  const answersTo = (start: string) => outcomes.find(({ line }) => line.startsWith(start))?.answers;
+  expect(answersTo("dead-letters list")).toMatchObject([{ kind: "damaged_entry" }, { action: "Heartbeat", tries: 0 }]);
+  expect(answersTo("dead-letters show")).toMatchObject([{ text: expect.stringContaining('"Heartbeat"') }]);
+  expect(answersTo("dead-letters replay --id")).toEqual([{ applied: 1, failing: 0 }]);
+  expect(answersTo("dead-letters replay --all")).toEqual([{ applied: 0, failing: 0 }]);
+  expect(answersTo("lanes gaps")).toMatchObject([{ from_entry: "7-0", to_entry: "9-0", acknowledged_at: null }]);
+  expect(answersTo("lanes acknowledge-gaps")).toMatchObject([{ acknowledged: 1 }]);
 
   const list = outcomes.find(({ line }) => line === "id-tokens list");
   expect(list?.answers).toEqual([
@@ -81,7 +109,7 @@ test("every example runs, and every command has one", () => {
     },
     { token: "04A2B3C4D5E680", status: "Blocked", expires_at: null, group: null, max_active: 1 },
   ]);
-});
+}, 240_000);
 
 test("a token that is added is accepted from then on; changed, the gateways' cached status of it goes", async () => {
   const orgId = cli("bootstrap --name Again --contact-email ops@example.org").answers[0]?.["org_id"];
@@ -110,6 +138,14 @@ test.each([
   ["id-tokens add --token x --max-active 0", "--max-active"],
   ["id-tokens add --token x --org org_nobody", "org_nobody"],
   ["registry", "Usage:"],
+  ["dead-letters list --status broken", "--status"],
+  ["dead-letters list --since yesterday", "--since"],
+  ["dead-letters show --id dl_nothing", "dl_nothing"],
+  ["dead-letters replay", "--all"],
+  ["dead-letters replay --all --id dl_nothing", "--all"],
+  ["dead-letters discard --id dl_nothing", "--why"],
+  ["lanes acknowledge-gaps --lane nowhere --why x", "nowhere"],
+  ["doctor -o xml", "--output"],
 ])("%s is a mistake, and %s is named", (line, named) => {
   expect(cli(line)).toMatchObject({ status: 2, answers: [], stderr: expect.stringContaining(named) });
 });
@@ -117,7 +153,7 @@ test.each([
 test("a Redis that lost everything has every station's record again after a rebuild", async () => {
   const station = await registerStation(database.pool, await createProject(database.pool), "1.6");
   await redis.flushall();
-  expect(cli("registry rebuild")).toMatchObject({ status: 0, answers: [{ stations: 103 }] });
+  expect(cli("registry rebuild")).toMatchObject({ status: 0, answers: [{ stations: 104 }] });
   const record = await redis.hget(stationRecord(station.identity), "record");
   expect(JSON.parse(record ?? "{}")).toMatchObject({ chargePointId: station.chargePointId, ocppVersions: ["1.6"] });
 });
@@ -161,6 +197,26 @@ test("an imported unit has its own identity and password, and a file with a mist
     status: 2,
     stderr: expect.stringContaining("line 2: DEPOT-B-1"),
   });
+});
+
+test("a replay that still fails says so with its exit code, and shows what is of nobody", async () => {
+  const [given] = cli("dead-letters list --status discarded").answers;
+  expect(given).toMatchObject({ closed: { reason: "a test unit", by: expect.stringMatching(/^cli:/) } });
+  const nobody = { id: "0", chargePointId: "", identity: "nobody" as StationIdentity };
+  await database.pool.query(
+    `insert into dead_letters (lane_id, entry_id, frame_index, identity, frame, reason) values ('lane', '3-0', 0, 'nobody', $1, 'test')`,
+    [JSON.stringify(connectionOf(nobody, "1.6", 1).call("Heartbeat", {}))],
+  );
+  expect(cli("dead-letters replay --all --station nobody")).toMatchObject({
+    status: 1,
+    answers: [
+      { outcome: "failing", reason: "Unusable: no station has this identity" },
+      { applied: 0, failing: 1 },
+    ],
+  });
+  expect(cli("dead-letters list --station NOBODY").answers).toMatchObject([
+    { charge_point_id: null, identity: "nobody", tries: 1, last_try: { reason: expect.stringContaining("Unusable") } },
+  ]);
 });
 
 test("commands that change something stand in the audit log, and no token or address with them", async () => {

@@ -79,7 +79,8 @@ test("a report in any order of its parts, resent, ends in the same rows", async 
   expect(stored).toEqual({ parts: "{[0,3)}", complete: true });
 });
 
-test("a value yields only to a later one, and what a report says of a variable to a later report", async () => {
+// Broken once on purpose: with VALUE_IS_LATER always true (record-variables.ts) it fails: the older value stands.
+test("[I3] a value yields only to a later one, and what a report says of a variable to a later report", async () => {
   const station = await newStation("2.0.1");
   const [first, second] = [await world.openLane(), await world.openLane()];
   const [before, after] = [connectionOf(station, "2.0.1", EPOCH), connectionOf(station, "2.0.1", EPOCH + 1)];

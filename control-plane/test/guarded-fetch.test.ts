@@ -38,7 +38,7 @@ test.each([
   "[::ffff:127.0.0.1]",
   "0.0.0.0",
   "127.1",
-])("nothing is sent to this machine as %s", async (host) => {
+])("[E10] nothing is sent to this machine as %s", async (host) => {
   const answer = await post(strict, `https://${host}:${port}/`);
   expect(answer).toMatchObject({ ok: false, error: { kind: "refused" } });
   expect(connections).toBe(0);
@@ -52,7 +52,7 @@ test("an answer comes back with status, headers and body", async () => {
   await receiver.close();
 });
 
-test("a receiver that never answers, or never ends its answer, is given up", async () => {
+test("[E11] a receiver that never answers, or never ends its answer, is given up", async () => {
   const silent = await startWebhookReceiver(() => {});
   const endless = await startWebhookReceiver((response) => void response.writeHead(200).write("a"));
   expect(await post(development, silent.url, 300)).toMatchObject({ ok: false, error: { kind: "timed-out" } });
@@ -61,7 +61,7 @@ test("a receiver that never answers, or never ends its answer, is given up", asy
   await endless.close();
 });
 
-test("of a huge answer only the allowed part is taken, and the rest not even received", async () => {
+test("[E11] of a huge answer only the allowed part is taken, and the rest not even received", async () => {
   let written = 0;
   const receiver = await startWebhookReceiver((response) => {
     response.writeHead(200);
@@ -77,7 +77,7 @@ test("of a huge answer only the allowed part is taken, and the rest not even rec
   await receiver.close();
 });
 
-test("a refused connection, a TLS error and a name that is none are told without addresses", async () => {
+test("[E11] a refused connection, a TLS error and a name that is none are told without addresses", async () => {
   const closed = await startWebhookReceiver();
   await closed.close();
   expect(await post(development, closed.url)).toEqual({

@@ -82,7 +82,7 @@ test("a project without charge points cannot be handed over", async () => {
   expect([status, body.code, body.detail]).toEqual([409, "handover_blocked", "The project has no charge points."]);
 });
 
-test("a second handover is refused, and the project is closed to the installer", async () => {
+test("[E5] a second handover is refused, and the project is closed to the installer", async () => {
   const done = await steps.handedOver();
   expect((await steps.handOver(done)).body.code).toBe("project_handed_over");
   const registration = await world.ask("POST", "/api/v1/installer/charge-points", {
@@ -110,7 +110,7 @@ test("two handovers at once make one handover, one certificate, one event and ea
   ).toHaveLength(2);
 });
 
-test("a registration under way at the handover is either in the certificate or refused", async () => {
+test("[E5] a registration under way at the handover is either in the certificate or refused", async () => {
   const built = await steps.site();
   await steps.commission(built, await steps.register(built));
   const [handover, registration] = await Promise.all([
@@ -181,7 +181,7 @@ test("the mails reach operator, site owner and site contact once each, with the 
   await sink.close();
 });
 
-test("a repeated request with its Idempotency-Key gets the first answer, not the refusal", async () => {
+test("[E17] a repeated request with its Idempotency-Key gets the first answer, not the refusal", async () => {
   const built = await steps.site();
   await steps.commission(built, await steps.register(built));
   const ask = () =>

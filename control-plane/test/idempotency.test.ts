@@ -14,7 +14,7 @@ describe("an Idempotency-Key", () => {
     body: object = { name: "Once", site_address: "Street 1", charge_points_expected: 1 },
   ) => world.ask("POST", "/api/v1/projects", { as, body, headers: { "idempotency-key": key } });
 
-  test("gives the first answer again and does nothing twice", async () => {
+  test("[E17] gives the first answer again and does nothing twice", async () => {
     const { key } = await world.organization();
     const first = await create(key, "a-key");
     const again = await create(key, "a-key");
@@ -30,7 +30,7 @@ describe("an Idempotency-Key", () => {
     expect((await world.ask("GET", "/api/v1/projects", { as: key })).body.projects).toHaveLength(1);
   });
 
-  test("with another body is refused", async () => {
+  test("[E17] with another body is refused", async () => {
     const { key } = await world.organization();
     await create(key, "a-key");
     expect(
@@ -38,14 +38,14 @@ describe("an Idempotency-Key", () => {
     ).toMatchObject({ status: 422, body: { code: "idempotency_mismatch" } });
   });
 
-  test("of another caller is another key", async () => {
+  test("[E3] [E17] of another caller is another key", async () => {
     const [one, two] = [await world.organization(), await world.organization()];
     expect((await create(one.key, "shared")).body.project_id).not.toBe(
       (await create(two.key, "shared")).body.project_id,
     );
   });
 
-  test("used twice at the same moment runs once", async () => {
+  test("[E17] used twice at the same moment runs once", async () => {
     const { key } = await world.organization();
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(key, "at-once")));
     for (const { status, body } of answers) expect(status === 201 || body.code === "idempotency_running").toBe(true);
@@ -53,7 +53,7 @@ describe("an Idempotency-Key", () => {
     expect((await world.ask("GET", "/api/v1/projects", { as: key })).body.projects).toHaveLength(1);
   });
 
-  test("brings back the password that a phone lost, kept sealed", async () => {
+  test("[E17] [E19] brings back the password that a phone lost, kept sealed", async () => {
     const { key } = await world.organization();
     const { installerId, token } = await world.installer();
     const body = {
@@ -78,20 +78,6 @@ describe("an Idempotency-Key", () => {
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]?.sealed_answer).not.toContain(first.body.provisioning_password);
-  });
-
-  test("of a process that died is taken over by the same request, after a while", async () => {
-    const { key, keyId } = await world.organization();
-    await create(key, "dead");
-    const abandon = (age: string) =>
-      world.sql.query(
-        `update idempotency_keys set status = null, sealed_answer = null, created_at = now() - $2::interval where caller = $1`,
-        [keyId, age],
-      );
-    await abandon("10 seconds");
-    expect(await create(key, "dead")).toMatchObject({ status: 409, body: { code: "idempotency_running" } });
-    await abandon("10 minutes");
-    expect((await create(key, "dead")).status).toBe(201);
   });
 
   test("that is no key is refused", async () => {

@@ -52,7 +52,7 @@ test("signing up, verifying and logging in answer as the quickstart says, with i
   });
 });
 
-test("nobody can find out by signing up whether an address has an account; its owner gets a mail", async () => {
+test("[E6] nobody can find out by signing up whether an address has an account; its owner gets a mail", async () => {
   const { email, installerId } = await world.installer();
   const again = await world.ask("POST", "/api/v1/installer/signup", {
     body: { ...SIGN_UP, email: email.toUpperCase(), password: "another-good-one" },
@@ -67,7 +67,7 @@ test("nobody can find out by signing up whether an address has an account; its o
   expect((await logIn(email, "another-good-one")).status).toBe(401);
 });
 
-test("a wrong password and an unknown address are the same answer", async () => {
+test("[E6] a wrong password and an unknown address are the same answer", async () => {
   const { email } = await world.installer();
   const [wrong, unknown] = await Promise.all([logIn(email, "not-the-password"), logIn("nobody@example.org")]);
   const visible = ({ status, body: { request_id: _, instance: __, ...body } }: typeof wrong) => ({ status, body });
@@ -104,7 +104,7 @@ test("the token of the link verifies by POST too; a link that nobody sent is gon
   });
 });
 
-test("an expired link does not verify, and a new one can be had; the answer tells nothing", async () => {
+test("[E6] an expired link does not verify, and a new one can be had; the answer tells nothing", async () => {
   const email = "late@example.org";
   await world.ask("POST", "/api/v1/installer/signup", { body: { ...SIGN_UP, email } });
   const first = (await world.mailTo(email, "verify_email"))?.["url"] as string;
@@ -123,7 +123,7 @@ test("an expired link does not verify, and a new one can be had; the answer tell
   expect((await world.ask("GET", pathOf(second))).status).toBe(200);
 });
 
-test("a forgotten password is set anew once, and ends every token of the account", async () => {
+test("[E6] a forgotten password is set anew once, and ends every token of the account", async () => {
   const { email, token } = await world.installer();
   const known = await world.ask("POST", "/api/v1/installer/forgot-password", { body: { email } });
   const unknown = await world.ask("POST", "/api/v1/installer/forgot-password", {
@@ -170,7 +170,7 @@ test("a disabled account's token and password are refused", async () => {
   expect((await logIn(email, "wrong-password")).body.code).toBe("invalid_credentials");
 });
 
-test.each(["full_name", "company"])("%s cannot carry another mail header", async (field) => {
+test.each(["full_name", "company"])("[E15] %s cannot carry another mail header", async (field) => {
   const { status, body } = await world.ask("POST", "/api/v1/installer/signup", {
     body: { ...SIGN_UP, [field]: "Alex\r\nBcc: spy@example.org" },
   });

@@ -15,7 +15,9 @@ afterAll(() => world.close());
 
 const newStation = () => registerStation(world.database.pool, world.project, "1.6");
 
-test("a batch that breaks off before its commit leaves nothing, and is applied once afterwards", async () => {
+// Broken once on purpose: with the offset moved on another connection (apply-batch.ts, moveOffset) it fails: the batch
+// does not come a second time.
+test("[I2] a batch that breaks off before its commit leaves nothing, and is applied once afterwards", async () => {
   const station = await newStation();
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -62,7 +64,9 @@ test("deadlocks and serialization failures are tried again", async () => {
   expect(await statusesOf(world, station.id)).toEqual(["Available"]);
 });
 
-test("of two intakes on one lane, the one whose offset has moved on changes nothing", async () => {
+// Broken once on purpose: without the former offset in the statement (lane-rows.ts, moveOffset) it fails: "applied" where
+// it was "lost".
+test("[I2] of two intakes on one lane, the one whose offset has moved on changes nothing", async () => {
   const station = await newStation();
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -166,7 +170,9 @@ test("a frame that cannot be applied is set aside with its reason, and the other
   ]);
 });
 
-test("[1.7.2] a station's newer connection in another lane is not undone by the older lane, read later", async () => {
+// Broken once on purpose: with both guards of record-status.ts gone it fails: "Available" over "Charging"; with
+// connection-history.ts closing whatever is open: closed by the end of the older one.
+test("[I3] [1.7.2] a station's newer connection in another lane is not undone by the older lane, read later", async () => {
   const station = await newStation();
   const [older, newer] = [await world.openLane(), await world.openLane()];
   const before = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -195,7 +201,9 @@ test("[1.7.2] a station's newer connection in another lane is not undone by the 
   ]);
 });
 
-test("an intake process killed -9 under load loses nothing and repeats nothing", async () => {
+// Broken once on purpose: with the offset moved on another connection (apply-batch.ts, moveOffset) it fails: 592 of 600 in
+// the log.
+test("[I2] an intake process killed -9 under load loses nothing and repeats nothing", async () => {
   const station = await newStation();
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);

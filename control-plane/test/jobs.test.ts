@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { Redis } from "ioredis";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -57,7 +58,7 @@ function rowWork(name: string, during: (id: string) => Promise<void> = async () 
 function startRunner(
   work: DurableWork,
   { prefix = `{test:${randomUUID()}}`, sweepMs = 200 } = {},
-): { wakeUps: WakeUpProducer; prefix: string; stop(): Promise<void> } {
+): { wakeUps: WakeUpProducer; prefix: string; healthy(): boolean; stop(): Promise<void> } {
   const target = parseRedisTarget(redisServer.url);
   const redis = connectRedis(target, "commands", { connectionName: "test", log });
   const workerRedis = connectRedis(target, "blocking", { connectionName: "test", log });
@@ -79,7 +80,7 @@ function startRunner(
     workerRedis.disconnect();
   };
   stops.push(stop);
-  return { wakeUps, prefix, stop };
+  return { wakeUps, prefix, healthy: () => runner.healthy(), stop };
 }
 
 const newName = () => `work-${randomUUID().slice(0, 8)}`;
@@ -137,6 +138,31 @@ test("a run that throws is repeated, and holds up no other row", async () => {
   await expect.poll(() => runsOf(bad), UNTIL).toBe(1);
 });
 
+test("[A9] work that begins while Redis takes no writes is done once it takes them", async () => {
+  const name = newName();
+  const admin = new Redis(redisServer.url);
+  await admin.config("SET", "maxmemory", "1");
+  const id = await newRow(name);
+  const { wakeUps } = startRunner(rowWork(name));
+  const probe = () => wakeUps.wake(name, id);
+  await expect
+    .poll(
+      () => (
+        probe(),
+        admin.set("x", "y").then(
+          () => "taken",
+          () => "refused",
+        )
+      ),
+      UNTIL,
+    )
+    .toBe("refused");
+  expect(await runsOf(id)).toBe(0);
+  await admin.config("SET", "maxmemory", "0");
+  admin.disconnect();
+  await expect.poll(() => runsOf(id), UNTIL).toBe(1);
+});
+
 test("Redis is killed and comes back empty: what fell due meanwhile is done then", async () => {
   const name = newName();
   const { wakeUps } = startRunner(rowWork(name));
@@ -162,6 +188,15 @@ test("a process stops in order although Redis is away", async () => {
     await redisServer.restart();
     stops.pop();
   }
+});
+
+test("a runner is healthy while it works, and not before it began nor after it ended", async () => {
+  const name = newName();
+  const { healthy, stop } = startRunner(rowWork(name));
+  expect(healthy()).toBe(true);
+  stops.pop();
+  await stop();
+  expect(healthy()).toBe(false);
 });
 
 test("a periodic sweep runs in one process at a time, and goes on after a fault", async () => {

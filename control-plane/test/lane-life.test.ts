@@ -196,7 +196,7 @@ async function nudge(lane: LaneDouble, cp: ReturnType<typeof connectionOf>): Pro
   return false;
 }
 
-test("after a Postgres that lost its last commits, the replay window brings them back once", async () => {
+test("[A14] after a Postgres that lost its last commits, the replay window brings them back once", async () => {
   const station = await newStation();
   const lane = await world.openLane();
   const cp = connectionOf(station, "1.6", 1_700_000_000_000);
@@ -243,7 +243,7 @@ test("after a Postgres that lost its last commits, the replay window brings them
     { n: 4 },
   ]);
   // No other station is ever given that id again.
-  const [drawn] = await world.rows<{ id: number }>("select nextval('ocpp16_transaction_ids')::int as id");
+  const [drawn] = await world.rows<{ id: number }>("select next_ocpp16_transaction_id(0) as id");
   expect(drawn?.id).toBeGreaterThan(5_000);
 });
 
@@ -259,6 +259,7 @@ test("[1.6-start] a start counts as told to the station when a lane has it with 
       known,
       readStart(message) as NonNullable<ReturnType<typeof readStart>>,
       new Date(),
+      world.redis,
     );
   const told = await decide(start);
   // The gateway had given up waiting for these two; the second was answered otherwise, by what is on record nowhere.

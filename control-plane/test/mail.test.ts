@@ -95,7 +95,7 @@ test("subject and names in any script arrive as they are", async () => {
   expect(sink.mail(0).parsed.text).toContain("Riverside Business Park — Phase 1, محمد 田中");
 });
 
-test("a name cannot add a header or a recipient", async () => {
+test("[E15] a name cannot add a header or a recipient", async () => {
   await queue(assigned("X\r\nBcc: victim@example.org\r\nContent-Type: text/html\r\n\r\n<b>"));
   await runDue(work);
   const mail = sink.mail(0);
@@ -109,14 +109,14 @@ test.each([
   "a@example.org\r\nBcc: victim@example.org",
   "Alex <a@example.org>",
   "a@example.org\r\nRCPT TO:<victim@example.org>",
-])("a recipient that is not one bare address gets nothing: %j", async (recipient) => {
+])("[E15] a recipient that is not one bare address gets nothing: %j", async (recipient) => {
   await queue(verify(recipient));
   await runDue(work);
   expect(sink.mails).toEqual([]);
   expect(await rows()).toMatchObject([{ status: "failed", last_error: "the recipient is not one bare address" }]);
 });
 
-test("a server that is busy is asked again later, with the same Message-ID", async () => {
+test("[E12] a server that is busy is asked again later, with the same Message-ID", async () => {
   await queue(verify());
   sink.refuseNext(451, 1);
   await runDue(work);

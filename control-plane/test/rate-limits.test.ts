@@ -28,7 +28,7 @@ test("too many requests are refused with the wait, and the limit is told before"
   }
 });
 
-test("a bulk command counts as one request for each charge point", async () => {
+test("[E18] a bulk command counts as one request for each charge point", async () => {
   const small = await startApiWorld({ RATE_LIMIT_COMMAND: "10/60", REDIS_URL: `${process.env["TEST_REDIS_URL"]}/9` });
   try {
     await small.redis.flushdb();
@@ -62,7 +62,7 @@ test("a bulk command counts as one request for each charge point", async () => {
   }
 });
 
-test("guessing at one account ends from that address, whoever asks", async () => {
+test("[E7] guessing at one account ends from that address, whoever asks", async () => {
   const small = await startApiWorld({
     RATE_LIMIT_LOGIN_ACCOUNT: "3/60",
     REDIS_URL: `${process.env["TEST_REDIS_URL"]}/9`,

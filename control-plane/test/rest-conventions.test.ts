@@ -89,7 +89,7 @@ describe("a body that is wrong", () => {
     });
   });
 
-  test("that never ends is given up", async () => {
+  test("[E9] that never ends is given up", async () => {
     const { port } = new URL(world.url);
     const socket = connect(Number(port), "127.0.0.1");
     socket.write(

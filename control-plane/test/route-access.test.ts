@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-test("nobody without credentials reaches a route that wants them", async () => {
+test("[E3] nobody without credentials reaches a route that wants them", async () => {
   for (const route of world.api.routes.filter(({ access }) => access.kind !== "public")) {
     const answer = await world.ask(route.method.toUpperCase(), route.path.replaceAll(/\{\w+\}/g, "x"));
     expect({ route: route.operationId, status: answer.status, code: answer.body.code }).toEqual({
@@ -19,7 +19,7 @@ test("nobody without credentials reaches a route that wants them", async () => {
   }
 });
 
-test("an installer's routes refuse API keys and the other way round", async () => {
+test("[E3] an installer's routes refuse API keys and the other way round", async () => {
   const { key } = await world.organization();
   const { token } = await world.installer();
   for (const route of world.api.routes.filter(({ access }) => access.kind !== "public")) {
@@ -33,7 +33,7 @@ test("an installer's routes refuse API keys and the other way round", async () =
   }
 });
 
-test("a key without scopes opens no route of its organisation", async () => {
+test("[E3] a key without scopes opens no route of its organisation", async () => {
   const { key } = await world.organization([]);
   for (const route of world.api.routes.filter(({ access }) => access.kind === "organization")) {
     const answer = await world.ask(route.method.toUpperCase(), route.path.replaceAll(/\{\w+\}/g, "x"), { as: key });
@@ -45,7 +45,7 @@ test("a key without scopes opens no route of its organisation", async () => {
   }
 });
 
-test("things of other organisations and installers are not found, by any route with their ids", async () => {
+test("[E3] things of other organisations and installers are not found, by any route with their ids", async () => {
   const [owner, stranger] = [await world.organization(), await world.organization()];
   const [mine, other] = [await world.installer(), await world.installer()];
   const projectId = await world.project(owner.key, mine.installerId);

@@ -2,8 +2,12 @@ import { createPrivateKey, createPublicKey, webcrypto } from "node:crypto";
 import { Utf8String } from "asn1js";
 import { AttributeTypeAndValue, Certificate, CryptoEngine, setEngine } from "pkijs";
 
-/** A certificate for a document signing key of a test, as PEM: issued by itself, good for a day. @param keyPem RSA or EC P-256, PKCS#8. */
-export async function selfSigned(keyPem: string, commonName = "Test signer"): Promise<string> {
+/** A certificate for a document signing key of a test, as PEM: issued by itself, by default good for a day. @param keyPem RSA or EC P-256, PKCS#8. */
+export async function selfSigned(
+  keyPem: string,
+  commonName = "Test signer",
+  notAfter = new Date(Date.now() + 86_400_000),
+): Promise<string> {
   setEngine("node", new CryptoEngine({ name: "node", crypto: webcrypto as unknown as typeof globalThis.crypto }));
   const key = createPrivateKey(keyPem);
   const algorithm =
@@ -30,8 +34,8 @@ export async function selfSigned(keyPem: string, commonName = "Test signer"): Pr
     name.typesAndValues.push(
       new AttributeTypeAndValue({ type: "2.5.4.3", value: new Utf8String({ value: commonName }) }),
     );
-  certificate.notBefore.value = new Date(Date.now() - 3_600_000);
-  certificate.notAfter.value = new Date(Date.now() + 86_400_000);
+  certificate.notBefore.value = new Date(Math.min(Date.now(), notAfter.getTime()) - 3_600_000);
+  certificate.notAfter.value = notAfter;
   await certificate.subjectPublicKeyInfo.importKey(publicKey);
   await certificate.sign(privateKey, "SHA-256");
   const base64 = Buffer.from(certificate.toSchema(true).toBER(false)).toString("base64");

@@ -4,12 +4,8 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inTransaction, sqlOn } from "../database.ts";
 import { rebuildRegistry, relayRegistryOutbox } from "../stations/registry-outbox.ts";
-import {
-  readRegistry,
-  requestRegistryWrite,
-  writeRegistryEntry,
-  writeRegistryNow,
-} from "../stations/station-registry.ts";
+import { readRegistry, writeRegistryEntry } from "../stations/registry-record.ts";
+import { requestRegistryWrite, writeRegistryNow } from "../stations/station-registry.ts";
 import { tellDueDisconnects } from "../stations/tell-disconnects.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";

@@ -50,7 +50,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("the JavaScript for Standard Webhooks accepts the delivery, and nothing that was changed or is old", () => {
+test("[E13] the JavaScript for Standard Webhooks accepts the delivery, and nothing that was changed or is old", () => {
   const { headers, body } = receiver.request(0);
   const { isFromDynamo } = verifiers;
   expect(isFromDynamo(secret, headers, body)).toBe(true);

@@ -65,7 +65,7 @@ test.each([
   "javascript:alert(1)",
   "example.com",
   "",
-])("%j cannot be an endpoint's URL", async (url) => {
+])("[E10] %j cannot be an endpoint's URL", async (url) => {
   const { key } = await world.organization();
   const { status, body } = await world.ask("POST", ENDPOINTS, { as: key, body: { ...EXAMPLE, url } });
   expect([status, body.code, body.errors[0].pointer]).toEqual([422, "validation_failed", "/url"]);
@@ -73,7 +73,7 @@ test.each([
   expect((await world.ask("PATCH", existing.path, { as: existing.key, body: { url } })).status).toBe(422);
 });
 
-test("events are of the catalogue, at least one; unknown fields are refused by name", async () => {
+test("[E4] events are of the catalogue, at least one; unknown fields are refused by name", async () => {
   const { key } = await world.organization();
   const pointerOf = async (body: object) =>
     (await world.ask("POST", ENDPOINTS, { as: key, body })).body.errors[0].pointer;
@@ -196,7 +196,7 @@ test("a deleted endpoint is gone", async () => {
     ]).toEqual([method, target, 404]);
 });
 
-test("other organisations' endpoints and deliveries are not found, and a scope is needed", async () => {
+test("[E3] other organisations' endpoints and deliveries are not found, and a scope is needed", async () => {
   const { key, path } = await created();
   const { body: sent } = await world.ask("POST", `${path}/test`, { as: key });
   const other = await world.organization();
@@ -230,7 +230,7 @@ test("other organisations' endpoints and deliveries are not found, and a scope i
   expect((await world.ask("GET", ENDPOINTS)).status).toBe(401);
 });
 
-test("a repeated creation with its Idempotency-Key is one endpoint, with the secret again", async () => {
+test("[E17] a repeated creation with its Idempotency-Key is one endpoint, with the secret again", async () => {
   const { key } = await world.organization();
   const ask = () =>
     world.ask("POST", ENDPOINTS, { as: key, body: EXAMPLE, headers: { "idempotency-key": "endpoint-1" } });

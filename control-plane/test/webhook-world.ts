@@ -15,8 +15,11 @@ import { createOwnDatabase } from "./own-database.ts";
 /** The same in every process of a test. */
 export const TEST_SECRETS_KEY = parseSecretsKey(Buffer.alloc(32, 7).toString("base64"));
 
-/** A database of its own in which time stands still, and the webhook works over it. */
-export async function startWebhookWorld() {
+/**
+ * A database of its own in which time stands still, and the webhook works over it.
+ * @param timeoutMs how long receivers have for their answers; by default as in production.
+ */
+export async function startWebhookWorld({ timeoutMs }: { timeoutMs?: number } = {}) {
   const database = await createOwnDatabase();
   await freezeClock(database.url);
   const { pool } = database;
@@ -30,6 +33,7 @@ export async function startWebhookWorld() {
     wakeUps,
     log: pino({ level: "silent" }),
     metrics: createWebhookMetrics(new Registry()),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
 
   return {

@@ -1,4 +1,4 @@
-import { newId } from "../ids.ts";
+import { idFor } from "../ids.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 import { energyRegisterWh } from "./meter-reading.ts";
 import { type EventMessage, isTokenOfEnd } from "./transaction-messages.ts";
@@ -49,7 +49,7 @@ function changeOf({ station, ocppVersion, event, receivedAt, answer }: ReceivedE
   const started = event.eventType === "Started";
   const ended = event.eventType === "Ended";
   return {
-    session_id: newId("sess"),
+    session_id: idFor("sess", station.chargePointId, event.transactionId),
     org_id: station.orgId,
     station_id: station.id,
     ocpp_version: ocppVersion,

@@ -8,14 +8,15 @@ export interface SentShape {
   shape: ShapeMember[];
 }
 
-/** The ids of shapes. Outside the batch's transaction: a shape is worth keeping even if the batch is not. */
+/** The ids of shapes. New ones are added outside the batch's transaction: a shape is worth keeping even if the batch is not. */
 export interface MeterShapes {
-  /** In the order asked; undefined: nobody has sent such a shape yet, and the station has introduced MAX_INTRODUCED others. */
-  idsOf(sent: readonly SentShape[]): Promise<(number | undefined)[]>;
+  /**
+   * In the order asked; undefined: nobody has sent such a shape yet, and the station has introduced MAX_INTRODUCED others.
+   * Asked for with every batch, for a Postgres that lost its last commits may have given an id to another shape.
+   * @param batch the batch's transaction.
+   */
+  idsOf(batch: Sql, sent: readonly SentShape[]): Promise<(number | undefined)[]>;
 }
-
-/** More are looked up again; a fleet has some dozens. */
-const MAX_CACHED_SHAPES = 10_000;
 
 /**
  * Shapes are kept for ever, and what is in them (units, measurands, their order) is the station's own word. No unit has more
@@ -23,16 +24,20 @@ const MAX_CACHED_SHAPES = 10_000;
  */
 export const MAX_INTRODUCED = 500;
 
-export function createMeterShapes(sql: Sql): MeterShapes {
-  const cached = new Map<string, number>();
+/** @param own a connection of its own. */
+export function createMeterShapes(own: Sql): MeterShapes {
   return {
-    async idsOf(sent) {
+    async idsOf(batch, sent) {
       const texts = sent.map(({ shape }) => JSON.stringify(shape));
       const senders = Map.groupBy(sent, (_, place) => texts[place] as string);
-      if (cached.size + senders.size > MAX_CACHED_SHAPES) cached.clear();
-      const missing = [...senders].filter(([text]) => !cached.has(text));
-      for (const [text, id] of await findOrAdd(sql, missing)) cached.set(text, id);
-      return texts.map((text) => cached.get(text));
+      // Found by digest: a shape of many members is longer than an index row may be.
+      const asked = [...senders].map(([members, of]): Missing => ({
+        members,
+        digest: createHash("sha256").update(members).digest(),
+        stationIds: of.map(({ stationId }) => stationId),
+      }));
+      const ids = await findOrAdd(batch, own, asked);
+      return texts.map((text) => ids.get(text));
     },
   };
 }
@@ -44,24 +49,12 @@ interface Missing {
   stationIds: string[];
 }
 
-/**
- * All at once: a station may make up thousands in one message, and the batch's transaction waits meanwhile.
- * @param shapes who sent each, by its members.
- */
-async function findOrAdd(
-  sql: Sql,
-  shapes: readonly (readonly [members: string, sent: SentShape[]])[],
-): Promise<Map<string, number>> {
+/** All at once: a station may make up thousands in one message, and the batch's transaction waits meanwhile. */
+async function findOrAdd(batch: Sql, own: Sql, asked: readonly Missing[]): Promise<Map<string, number>> {
   const ids = new Map<string, number>();
-  // Found by digest: a shape of many members is longer than an index row may be.
-  const asked = shapes.map(([members, sent]): Missing => ({
-    members,
-    digest: createHash("sha256").update(members).digest(),
-    stationIds: sent.map(({ stationId }) => stationId),
-  }));
   const find = async (wanted: readonly Missing[]): Promise<Missing[]> => {
     if (wanted.length === 0) return [];
-    const found = await sql.query<{ id: number; digest: Buffer }>(
+    const found = await batch.query<{ id: number; digest: Buffer }>(
       `select id, digest from meter_shapes where digest = any($1::bytea[])`,
       [wanted.map(({ digest }) => digest)],
     );
@@ -73,9 +66,9 @@ async function findOrAdd(
     });
   };
   // In the order of their digests, for two intakes may add the same ones.
-  const added = (await introduce(sql, await find(asked))).sort((a, b) => Buffer.compare(a.digest, b.digest));
+  const added = (await introduce(own, await find(asked))).sort((a, b) => Buffer.compare(a.digest, b.digest));
   if (added.length === 0) return ids;
-  await sql.query(
+  await own.query(
     `insert into meter_shapes (digest, members, introduced_by)
      select * from unnest($1::bytea[], $2::text[], $3::bigint[]) on conflict do nothing`,
     [added.map(({ digest }) => digest), added.map(({ members }) => members), added.map(({ by }) => by)],

@@ -28,7 +28,10 @@ export async function recordMeterValues(
 ): Promise<void> {
   if (received.length === 0) return;
   const transactions = await findTransactions(sql, received);
-  const shapeIds = await shapes.idsOf(received.map((r) => ({ stationId: r.stationId, shape: r.reading.shape })));
+  const shapeIds = await shapes.idsOf(
+    sql,
+    received.map((r) => ({ stationId: r.stationId, shape: r.reading.shape })),
+  );
   const lost = received.filter((r) => r.transactionId !== undefined && !transactions.has(keyOf(r)));
   const shapeless = received.filter((_, place) => shapeIds[place] === undefined);
   // One message has many readings; set aside once per reading it would be as large as its square.

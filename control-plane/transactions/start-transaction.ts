@@ -1,10 +1,12 @@
+import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { judgeStart } from "../authorization/judge-start.ts";
 import { idTagInfo } from "../authorization/token-status.ts";
 import type { Sql } from "../database.ts";
-import { newId } from "../ids.ts";
+import { idFor } from "../ids.ts";
 import { tellSessions } from "../sessions/tell-sessions.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 import { giveUpOlder } from "./give-up-transactions.ts";
+import { drawTransactionId } from "./draw-transaction-id.ts";
 import { readTime, wattHours } from "./meter-reading.ts";
 import type { StartMessage } from "./transaction-messages.ts";
 
@@ -25,17 +27,17 @@ export async function startTransaction(
   station: KnownStation,
   start: StartMessage,
   receivedAt: Date,
+  redis: RedisConnection,
 ): Promise<StartAnswer> {
   const known = await findStart(sql, station, start);
   if (known !== undefined) return known;
   const token = await judgeStart(sql, station.orgId, start.idTag);
-  // The id is drawn and stored in one statement with the answer that names it.
+  const given = { transactionId: await drawTransactionId(sql, redis), idTagInfo: idTagInfo(token) };
   const [row] = await sql.query<{ start_answer: StartAnswer }>(
-    `insert into transactions (${COLUMNS}) select ${VALUES}, n.id::text, jsonb_build_object('transactionId', n.id, 'idTagInfo', $11::jsonb)
-     from (select nextval('ocpp16_transaction_ids') as id) n
+    `insert into transactions (${COLUMNS}) values (${VALUES})
      on conflict (station_id, connector_id, id_token, start_timestamp_raw, meter_start_raw) where ocpp_version = '1.6' do nothing
      returning start_answer`,
-    valuesOf(station, start, receivedAt, idTagInfo(token)),
+    valuesOf(station, start, receivedAt, given),
   );
   if (row !== undefined) await giveUpOlder(sql, [keyFor(station, row.start_answer)]);
   const answer = row?.start_answer ?? (await findStart(sql, station, start));
@@ -62,14 +64,11 @@ export async function restoreStart(
     await tellSessions(sql, [keyFor(station, answer)]);
     return "known";
   }
-  // First of all the sequence, so that no other station is given this id again. nextval never goes back, whoever else draws.
-  await sql.query(
-    `select count(nextval('ocpp16_transaction_ids')) from generate_series(1, $1::bigint - (select last_value from ocpp16_transaction_ids))`,
-    [answer.transactionId],
-  );
+  // First of all the sequence, so that no other station is given this id again.
+  await sql.query("select pass_ocpp16_transaction_id($1)", [answer.transactionId]);
   const rows = await sql.query(
-    `insert into transactions (${COLUMNS}, start_confirmed_at) select ${VALUES}, $14::text, $13::jsonb, now() on conflict do nothing returning id`,
-    [...valuesOf(station, start, receivedAt, answer.idTagInfo), JSON.stringify(answer), String(answer.transactionId)],
+    `insert into transactions (${COLUMNS}, start_confirmed_at) values (${VALUES}, now()) on conflict do nothing returning id`,
+    valuesOf(station, start, receivedAt, answer),
   );
   if (rows.length === 0) return "conflict";
   await giveUpOlder(sql, [keyFor(station, answer)]);
@@ -82,22 +81,15 @@ const keyFor = (station: KnownStation, { transactionId }: StartAnswer) => ({
   transactionId: String(transactionId),
 });
 
-/** A transaction id of 1.6 that no row has: for a start that must be answered and fits no row. Never given again. */
-export async function drawTransactionId(sql: Sql): Promise<number> {
-  const [row] = await sql.query<{ id: number }>("select nextval('ocpp16_transaction_ids')::int as id");
-  if (row === undefined) throw new Error("the sequence gave nothing");
-  return row.id;
-}
-
 const COLUMNS = `session_id, org_id, station_id, ocpp_version, connector_id, id_token, state, started_at, start_received_at,
        start_timestamp_raw, meter_start_raw, meter_start_wh, id_token_status, flags, transaction_id, start_answer`;
 const VALUES = `$1, $2, $3::bigint, '1.6', $4::int, $5, 'active', $6::timestamptz, $7::timestamptz, $8, $9, $10::numeric,
-       $11::jsonb->>'status', $12::text[]`;
+       $11::jsonb->'idTagInfo'->>'status', $12::text[], $11::jsonb->>'transactionId', $11::jsonb`;
 
-function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date, info: object): unknown[] {
+function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date, answer: StartAnswer): unknown[] {
   const startedAt = readTime(start.timestamp);
   return [
-    newId("sess"),
+    idFor("sess", station.chargePointId, String(answer.transactionId)),
     station.orgId,
     station.id,
     start.connectorId,
@@ -107,7 +99,7 @@ function valuesOf(station: KnownStation, start: StartMessage, receivedAt: Date, 
     start.timestamp,
     start.meterStart,
     wattHours(start.meterStart),
-    JSON.stringify(info),
+    JSON.stringify(answer),
     [
       ...(startedAt === null ? ["start_time_unreadable"] : []),
       ...(wattHours(start.meterStart) === null ? ["meter_start_unreadable"] : []),

@@ -48,11 +48,11 @@ test.each([
   "100::1",
   "4000::1",
   "nonsense",
-])("%s is not public", (address) => {
+])("[E10] %s is not public", (address) => {
   expect(refused(address)).toBe(true);
 });
 
-test("development reaches loopback, and no other address that is not public", () => {
+test("[E10] development reaches loopback, and no other address that is not public", () => {
   expect(["127.0.0.1", "::1", "::ffff:127.0.0.1"].filter((address) => refused(address, true))).toEqual([]);
   const internal = [
     "10.1.2.3",
@@ -67,7 +67,7 @@ test("development reaches loopback, and no other address that is not public", ()
   expect(internal.filter((address) => !refused(address, true))).toEqual([]);
 });
 
-test("a blocked network is blocked in development and in its mapped form too", () => {
+test("[E10] a blocked network is blocked in development and in its mapped form too", () => {
   expect(refused("203.0.114.5", false, ["203.0.114.0/24"])).toBe(true);
   expect(refused("::ffff:203.0.114.5", false, ["203.0.114.0/24"])).toBe(true);
   expect(refused("127.0.0.1", true, ["127.0.0.0/8"])).toBe(true);

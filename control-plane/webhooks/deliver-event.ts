@@ -4,7 +4,15 @@ import type { Logger } from "pino";
 import { isoMillis } from "../http/iso-time.ts";
 import type { DurableWork, WakeUps } from "../jobs/durable-work.ts";
 import { MAIL_WORK } from "../mail/queue-mail.ts";
-import { claimDelivery, DELIVERY_WORK, endpointOfDue, type ClaimedDelivery } from "./claim-delivery.ts";
+import {
+  claimDelivery,
+  claimNextOf,
+  DELIVERY_WORK,
+  endpointOfDue,
+  type ClaimedDelivery,
+  type DueEndpoint,
+} from "./claim-delivery.ts";
+import { createDeliveryPlaces, PER_ENDPOINT, PLACES } from "./delivery-places.ts";
 import { parseRetryAfter, pauseAfterMs } from "./delivery-schedule.ts";
 import { recordOutcome, type AttemptOutcome } from "./delivery-outcome.ts";
 import type { GuardedFetch } from "./guarded-fetch.ts";
@@ -15,9 +23,8 @@ import { secretContext, signatureHeaders } from "./webhook-secret.ts";
 const TIMEOUT_MS = 15_000;
 /** The answer says success or not by its status; its body is read only to let the receiver finish sending. */
 const MAX_RESPONSE_BYTES = 16_384;
-/** Attempts at one endpoint at the same moment, per process: a receiver that hangs takes these and no more. */
-const PER_ENDPOINT = 5;
-const CONCURRENCY = 50;
+/** How long a run goes on with what else waits for its endpoint: a burst must not wait for the next sweep, nor a stop for the burst. */
+const IN_A_ROW_MS = 5_000;
 
 export interface DeliveryDeps {
   pool: pg.Pool;
@@ -26,6 +33,8 @@ export interface DeliveryDeps {
   wakeUps: WakeUps;
   log: Logger;
   metrics: WebhookMetrics;
+  /** Default: TIMEOUT_MS. */
+  timeoutMs?: number;
 }
 
 /**
@@ -33,36 +42,44 @@ export interface DeliveryDeps {
  * counts as lost after a minute and is made again, under the same `webhook-id`.
  */
 export function createDeliveryWork(deps: DeliveryDeps): DurableWork {
-  const { pool, secretsKey, wakeUps, metrics, log } = deps;
-  const slots = endpointSlots();
+  const { pool } = deps;
+  const places = createDeliveryPlaces();
+
+  /** @returns whether the receiver kept its time. */
+  async function attemptAndRecord(claimed: ClaimedDelivery): Promise<boolean> {
+    const outcome = await attempt(deps, claimed);
+    places.answered(claimed.endpointId, outcome.kind !== "timed-out");
+    await writeDown(deps, claimed, outcome);
+    return outcome.kind !== "timed-out";
+  }
+
+  async function deliverInARow(id: string, endpoint: DueEndpoint): Promise<void> {
+    const until = performance.now() + IN_A_ROW_MS;
+    let claimed = await claimDelivery(pool, id);
+    while (claimed !== undefined) {
+      const inTime = await attemptAndRecord(claimed);
+      // What is left is found by the sweep, which looks at every endpoint alike.
+      if (!inTime || performance.now() > until) return;
+      claimed = await claimNextOf(pool, endpoint.id);
+    }
+  }
 
   return {
     name: DELIVERY_WORK,
-    concurrency: CONCURRENCY,
+    concurrency: PLACES,
     async run(id) {
-      const endpointId = await endpointOfDue(pool, id);
-      if (endpointId === undefined || !slots.take(endpointId)) return;
+      const endpoint = await endpointOfDue(pool, id);
+      if (endpoint === undefined || !places.take(endpoint)) return;
       try {
-        const claimed = await claimDelivery(pool, id);
-        if (claimed === undefined) return;
-        const outcome = await attempt(deps, claimed);
-        metrics.attempts.inc({ outcome: outcome.kind });
-        if (outcome.kind !== "delivered")
-          log.warn(
-            { deliveryId: id, endpointId, attempt: claimed.attempts, outcome: outcome.kind, reason: outcome.error },
-            "webhook not delivered",
-          );
-        const { disabled, mailId } = await recordOutcome(pool, secretsKey, claimed, outcome);
-        if (outcome.kind !== "delivered" && outcome.pauseMs !== undefined)
-          wakeUps.wake(DELIVERY_WORK, id, outcome.pauseMs);
-        if (disabled) log.warn({ endpointId, reason: outcome.error }, "webhook endpoint disabled");
-        if (mailId !== undefined) wakeUps.wake(MAIL_WORK, mailId);
+        await deliverInARow(id, endpoint);
       } finally {
-        slots.giveBack(endpointId);
+        places.giveBack(endpoint);
       }
     },
     async due(limit) {
-      // A few of each endpoint, so that a thousand waiting for one receiver do not hide the others.
+      // A few of each endpoint, so that a thousand waiting for one receiver do not hide the others; nor may those do so who
+      // would get no place.
+      const { endpointIds, orgIds } = places.full();
       const { rows } = await pool.query<{ id: string }>(
         `select due.id from webhook_endpoints endpoint
          cross join lateral (
@@ -70,33 +87,34 @@ export function createDeliveryWork(deps: DeliveryDeps): DurableWork {
            where endpoint_id = endpoint.id and status = 'pending' and next_attempt_at <= now()
            order by next_attempt_at limit ${PER_ENDPOINT}
          ) due
+         where endpoint.id <> all($2::text[]) and endpoint.org_id <> all($3::text[])
          order by due.next_attempt_at limit $1`,
-        [limit],
+        [limit, endpointIds, orgIds],
       );
       return rows.map((row) => row.id);
     },
   };
 }
 
-/** Counts attempts under way per endpoint. A delivery that gets no place stays due and is found by the next sweep. */
-function endpointSlots() {
-  const taken = new Map<string, number>();
-  return {
-    take(endpointId: string): boolean {
-      const count = taken.get(endpointId) ?? 0;
-      if (count >= PER_ENDPOINT) return false;
-      taken.set(endpointId, count + 1);
-      return true;
-    },
-    giveBack(endpointId: string): void {
-      const left = (taken.get(endpointId) ?? 1) - 1;
-      if (left === 0) taken.delete(endpointId);
-      else taken.set(endpointId, left);
-    },
-  };
+async function writeDown(deps: DeliveryDeps, claimed: ClaimedDelivery, outcome: AttemptOutcome): Promise<void> {
+  const { pool, secretsKey, wakeUps, metrics, log } = deps;
+  const { id, endpointId, attempts } = claimed;
+  metrics.attempts.inc({ outcome: outcome.kind });
+  if (outcome.kind !== "delivered")
+    log.warn(
+      { deliveryId: id, endpointId, attempt: attempts, outcome: outcome.kind, reason: outcome.error },
+      "webhook not delivered",
+    );
+  const { disabled, mailId } = await recordOutcome(pool, secretsKey, claimed, outcome);
+  if (outcome.kind !== "delivered" && outcome.pauseMs !== undefined) wakeUps.wake(DELIVERY_WORK, id, outcome.pauseMs);
+  if (disabled) log.warn({ endpointId, reason: outcome.error }, "webhook endpoint disabled");
+  if (mailId !== undefined) wakeUps.wake(MAIL_WORK, mailId);
 }
 
-async function attempt({ secretsKey, guardedFetch }: DeliveryDeps, delivery: ClaimedDelivery): Promise<AttemptOutcome> {
+async function attempt(
+  { secretsKey, guardedFetch, timeoutMs = TIMEOUT_MS }: DeliveryDeps,
+  delivery: ClaimedDelivery,
+): Promise<AttemptOutcome> {
   const attemptAt = new Date();
   const body = deliveryBody(delivery);
   const secretOf = (sealed: string) => unseal(secretsKey, secretContext(delivery.endpointId), sealed);
@@ -112,7 +130,7 @@ async function attempt({ secretsKey, guardedFetch }: DeliveryDeps, delivery: Cla
       ...signatureHeaders(secrets, delivery.eventId, attemptAt, body),
     },
     body,
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
     maxResponseBytes: MAX_RESPONSE_BYTES,
   });
   const pauseMs = (retryAfterSeconds?: number) => pauseAfterMs(delivery.attempts, Math.random(), retryAfterSeconds);

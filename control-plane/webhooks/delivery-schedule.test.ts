@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseRetryAfter, pauseAfterMs } from "./delivery-schedule.ts";
 
-test("ten attempts over three days, the pauses growing", () => {
+test("[E11] ten attempts over three days, the pauses growing", () => {
   const pauses = Array.from({ length: 10 }, (_, index) => pauseAfterMs(index + 1, 0, undefined));
   expect(pauses.at(-1)).toBeUndefined();
   const hours = pauses.slice(0, 9).reduce<number>((sum, pause) => sum + (pause ?? 0), 0) / 3_600_000;
@@ -10,11 +10,11 @@ test("ten attempts over three days, the pauses growing", () => {
   expect(pauses.slice(0, 2)).toEqual([5_000, 300_000]);
 });
 
-test("chance lengthens a pause, by a tenth at most, and never shortens it", () => {
+test("[E11] chance lengthens a pause, by a tenth at most, and never shortens it", () => {
   expect(pauseAfterMs(1, 1, undefined)).toBe(5_500);
 });
 
-test("Retry-After lengthens a pause, up to a day, and never shortens it", () => {
+test("[E11] Retry-After lengthens a pause, up to a day, and never shortens it", () => {
   expect(pauseAfterMs(1, 0, 120)).toBe(120_000);
   expect(pauseAfterMs(2, 0, 1)).toBe(300_000);
   expect(pauseAfterMs(1, 0, 1e9)).toBe(24 * 3_600_000);

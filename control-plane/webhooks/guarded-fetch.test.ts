@@ -24,11 +24,11 @@ test.each([
   ["https://[::1]/", "is not a public address"],
   ["https://[::ffff:169.254.169.254]/", "is not a public address"],
   ["https://169.254.169.254/latest/meta-data/", "is not a public address"],
-])("%s %s", (url, refusal) => {
+])("[E10] %s %s", (url, refusal) => {
   expect(refuseTarget(url, strict)).toBe(refusal);
 });
 
-test("development allows http to this machine on any port, but not the metadata address", () => {
+test("[E10] development allows http to this machine on any port, but not the metadata address", () => {
   expect(refuseTarget("http://localhost:4567/hook", development)).toBeUndefined();
   expect(refuseTarget("http://127.0.0.1:4567/hook", development)).toBeUndefined();
   expect(refuseTarget("http://169.254.169.254/", development)).toBe("is not a public address");

@@ -1,4 +1,4 @@
-import { lookup as resolveHost, type LookupAddress } from "node:dns";
+import { lookup as resolveHost, type LookupAddress, type LookupAllOptions } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { Agent, request } from "undici";
@@ -60,15 +60,23 @@ export function refuseTarget(text: string, rules: TargetRules): string | undefin
   return isIP(host) === 0 ? undefined : refuseAddress(host, rules.allowPrivate, networksOf(rules));
 }
 
+/** `dns.lookup` with `all`: every address of a name. */
+type ResolveAll = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (fault: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /**
  * An HTTP client for URLs that customers chose (webhook receivers, OCSP responders). It resolves the name itself, requires
  * every address of it to be a public one, and connects to one of exactly those, so that a name that resolves differently a
  * moment later changes nothing. Redirects are never followed and connections never reused.
+ * @param resolve who knows the names; by default the system.
  */
-export function createGuardedFetch(rules: TargetRules): GuardedFetch {
+export function createGuardedFetch(rules: TargetRules, resolve: ResolveAll = resolveHost): GuardedFetch {
   const networks = networksOf(rules);
   const lookup: LookupFunction = (hostname, options, callback) => {
-    resolveHost(
+    resolve(
       hostname,
       { all: true, family: options.family ?? 0, hints: options.hints ?? 0 },
       (fault, addresses: LookupAddress[]) => {

@@ -19,7 +19,7 @@ test.each([
   expect(isWebhookSecret(text)).toBe(false);
 });
 
-test("the reference library accepts the signature, under either secret of a rotation, and nothing else", () => {
+test("[E13] the reference library accepts the signature, under either secret of a rotation, and nothing else", () => {
   const [current, previous] = [newWebhookSecret(), newWebhookSecret()];
   const body = JSON.stringify({ name: "Riverside Business Park — Phase 1" });
   const headers = signatureHeaders([current, previous], "evt_1", new Date(), body);

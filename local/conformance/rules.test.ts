@@ -2,26 +2,31 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FOLDERS } from "../folders.ts";
-import { conformancePage } from "./conformance-page.ts";
-import { RULES } from "./rules.ts";
-import { readAdrMentions, readTestTitles, titlesIn } from "./test-titles.ts";
+import { cataloguePage } from "./catalogue-page.ts";
+import { CATALOGUES } from "./catalogues.ts";
+import { readAdrMentions, readPlayedFaults, readTestTitles, titlesIn } from "./test-titles.ts";
 
-const ids = RULES.map(({ id }) => id);
+const rules = CATALOGUES.flatMap((catalogue) => catalogue.rules);
+const ids = rules.map(({ id }) => id);
+/** C of C13, 1 of 1.6-start: ids of a family that no catalogue has yet are left alone. */
+const familyOf = (id: string) => id.slice(0, 1);
 
 test("every rule has its words, and is there once", () => {
-  expect(RULES.filter(({ rule }) => rule === "")).toEqual([]);
+  expect(rules.filter(({ rule }) => rule === "")).toEqual([]);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
 test("every rule has a test that is named after it, or a decision record that says why not", () => {
-  const shown = new Set(readTestTitles().flatMap((title) => title.ids));
+  const shown = new Set([...readTestTitles().flatMap((title) => title.ids), ...readPlayedFaults().map(({ id }) => id)]);
   const explained = readAdrMentions(ids);
   expect(ids.filter((id) => !shown.has(id) && !explained.has(id))).toEqual([]);
 });
 
 test("tests name rules that exist", () => {
   const known = new Set(ids);
-  const unknown = readTestTitles().filter((title) => title.ids.some((id) => !known.has(id)));
+  const families = new Set(ids.map(familyOf));
+  const isUnknown = (id: string) => families.has(familyOf(id)) && !known.has(id);
+  const unknown = readTestTitles().filter((title) => title.ids.some(isUnknown));
   expect(unknown.map(({ file, title }) => `${file}: ${title}`)).toEqual([]);
 });
 
@@ -45,6 +50,6 @@ test("titles are found in every way in which a test can be written", () => {
   expect(titlesIn(own)).toEqual([]);
 });
 
-test("docs/conformance.md is up to date: npm run generate:documents", () => {
-  expect(readFileSync(join(FOLDERS.root, "docs", "conformance.md"), "utf8")).toBe(conformancePage());
+test.each(CATALOGUES)("docs/$page is up to date: npm run generate:documents", (catalogue) => {
+  expect(readFileSync(join(FOLDERS.root, "docs", catalogue.page), "utf8")).toBe(cataloguePage(catalogue));
 });

@@ -6,7 +6,7 @@ export interface Rule {
 }
 
 /**
- * Every rule that the tests name. rules.test.ts holds each to at least one test, or to an ADR that says why not; the
+ * Every rule of OCPP-J that the tests name. rules.test.ts holds each to at least one test, or to an ADR that says why not; the
  * page docs/conformance.md is made of it.
  */
 export const RULES: readonly Rule[] = [

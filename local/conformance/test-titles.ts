@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ALL_FAULTS } from "../faults/catalogue/faults-for.ts";
 import { FOLDERS } from "../folders.ts";
 
 /** A test of the repository, by what it says it shows. */
@@ -29,7 +30,7 @@ export function readTestTitles(): TestTitle[] {
 }
 
 /** A text of the source that begins with rules in brackets: nothing but a title does. */
-const TITLE = /(["'`])((?:\[(?:[CDFH]\d+|1\.\d[.-][\w-]+)\] ?)+)((?:\\.|(?!\1)[^\\])+)\1/g;
+const TITLE = /(["'`])((?:\[(?:[A-FHI]\d+|1\.\d[.-][\w-]+)\] ?)+)((?:\\.|(?!\1)[^\\])+)\1/g;
 
 /** The same of one file's text. Exported for its test. */
 export function titlesIn(source: string): Omit<TestTitle, "file">[] {
@@ -49,4 +50,9 @@ export function readAdrMentions(ids: readonly string[]): ReadonlyMap<string, str
       if (text.includes(`\`${id}\``)) mentions.set(id, [...(mentions.get(id) ?? []), `docs/adr/${name}`]);
   }
   return mentions;
+}
+
+/** The faults that `npm run test:faults` plays: "A6-power" is one way in which A6 is shown. */
+export function readPlayedFaults(): { id: string; title: string }[] {
+  return ALL_FAULTS.map(({ id, title }) => ({ id: id.replace(/-.*/, ""), title }));
 }

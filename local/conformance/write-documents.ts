@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOLDERS } from "../folders.ts";
-import { conformancePage } from "./conformance-page.ts";
+import { cataloguePage } from "./catalogue-page.ts";
+import { CATALOGUES } from "./catalogues.ts";
 import { readmeWithSummary, supportedActionsPage } from "./supported-actions.ts";
 
 const readme = join(FOLDERS.root, "README.md");
-writeFileSync(join(FOLDERS.root, "docs", "conformance.md"), conformancePage());
+for (const catalogue of CATALOGUES) writeFileSync(join(FOLDERS.root, "docs", catalogue.page), cataloguePage(catalogue));
 writeFileSync(join(FOLDERS.root, "docs", "supported-actions.md"), await supportedActionsPage());
 writeFileSync(readme, await readmeWithSummary(readFileSync(readme, "utf8")));

@@ -25,7 +25,7 @@ describe("addresses", () => {
     });
   });
 
-  test("known query parameters survive anything that can be put into them", async () => {
+  test("[E8] known query parameters survive anything that can be put into them", async () => {
     const values = [
       "",
       "%00",
@@ -107,7 +107,7 @@ describe("addresses", () => {
 });
 
 describe("other people's things", () => {
-  test("are not found, by any operation with their ids, for another organisation, its installer, or an installer of another project", async () => {
+  test("[E3] are not found, by any operation with their ids, for another organisation, its installer, or an installer of another project", async () => {
     const aimed = world.operations.filter(({ access, pathParameters, body }) => {
       const named = [...pathParameters, ...Object.keys(body?.schema.properties ?? {})];
       return access !== "public" && named.some((name) => name in world.owner.ids && name !== "installer_id");
@@ -141,7 +141,7 @@ describe("other people's things", () => {
     expect(await whatTheOwnerHas()).toEqual(before);
   });
 
-  test("are in no list", async () => {
+  test("[E3] are in no list", async () => {
     const lists = world.operations.filter(
       ({ access, method, pathParameters }) => access !== "public" && method === "GET" && pathParameters.length === 0,
     );

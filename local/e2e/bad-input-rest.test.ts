@@ -14,7 +14,7 @@ afterAll(() => world?.close());
 const isGuarded = (operation: Operation) => operation.access !== "public";
 
 describe("credentials", () => {
-  test("every guarded operation refuses every bad one with 401 and its own code", async () => {
+  test("[E1] [E3] every guarded operation refuses every bad one with 401 and its own code", async () => {
     const tokens = badTokens(world.owner.token, world.signingKey);
     expect(
       (
@@ -44,7 +44,7 @@ describe("credentials", () => {
     });
   });
 
-  test("every guarded operation refuses the other kind of caller with 403", async () => {
+  test("[E3] every guarded operation refuses the other kind of caller with 403", async () => {
     await sweep(world.operations.filter(isGuarded), async (operation) => {
       const authorization = `Bearer ${operation.access === "installer" ? world.owner.apiKey : world.owner.token}`;
       const answer = await world.ask(operation, world.pathOf(operation), { authorization });
@@ -77,7 +77,7 @@ describe("bodies", () => {
     ]);
   };
 
-  test("every operation with a body refuses every broken one", async () => {
+  test("[E4] [E9] every operation with a body refuses every broken one", async () => {
     const cases = world.operations.flatMap((operation) =>
       operation.body === undefined ? [] : badEnvelopes(operation.body.example).map((bad) => check(operation, bad)),
     );

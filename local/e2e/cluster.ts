@@ -151,7 +151,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
     async startControlPlane() {
       await Promise.all(CONTROL_PLANE.map((name) => cluster.start(name)));
     },
-    log: (name) => lastLines(logFile(name), { count: 2_000 }),
+    log: (name) => lastLines(logFile(name), { count: 200_000 }),
     async generateStations(count, version, orgId) {
       const file = join(folder, `stations-${version}-${count}.csv`);
       const args = [

@@ -25,7 +25,7 @@ const NASTY = {
   firmwareVersion: '${jndi:ldap://127.0.0.1/a}\r\n{"level":60}<b>',
 };
 
-test("[D11] line ends, escapes, lookups, markup and formulas of a station stay text in logs, answers, the certificate and its mail", async () => {
+test("[D11] [E14] line ends, escapes, lookups, markup and formulas of a station stay text in logs, answers, the certificate and its mail", async () => {
   const { token } = await readyInstaller(cluster, "careful@installers.example");
   const { body: me } = await rest("GET", `${cluster.apiUrl}/api/v1/installer/me`, token);
   const apiKey = cluster.apiKey;

@@ -17,6 +17,8 @@ export interface Operation {
   method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
   path: string;
   access: "public" | "installer" | "organization";
+  /** What an API key needs for it; undefined where none is asked for. */
+  scope: string | undefined;
   pathParameters: string[];
   query: { name: string; required: boolean }[];
   body: { schema: Schema; example: Record<string, unknown> } | undefined;
@@ -30,7 +32,7 @@ interface Document {
 }
 interface DocumentedOperation {
   operationId: string;
-  security: Record<string, unknown>[];
+  security: Record<string, string[]>[];
   parameters: { name: string; in: string; required: boolean }[];
   requestBody?: { content: { "application/json": { schema: Schema; example?: Record<string, unknown> } } };
   responses: Record<string, unknown>;
@@ -47,6 +49,7 @@ export async function readOperations(cluster: Cluster): Promise<{ operations: Op
 
 function toOperation(path: string, method: string, documented: DocumentedOperation): Operation {
   const [scheme] = documented.security.flatMap(Object.keys);
+  const [scope] = documented.security.flatMap((one) => Object.values(one).flat());
   const media = documented.requestBody?.content["application/json"];
   const parameters = (where: string) => documented.parameters.filter((parameter) => parameter.in === where);
   return {
@@ -54,6 +57,7 @@ function toOperation(path: string, method: string, documented: DocumentedOperati
     method: method.toUpperCase() as Operation["method"],
     path,
     access: scheme === undefined ? "public" : scheme === "accessToken" ? "installer" : "organization",
+    scope,
     pathParameters: parameters("path").map(({ name }) => name),
     query: parameters("query").map(({ name, required }) => ({ name, required })),
     body: media === undefined ? undefined : { schema: media.schema, example: media.example ?? {} },

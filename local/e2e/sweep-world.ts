@@ -8,6 +8,7 @@ import { fillPath, readOperations, type Operation } from "./openapi-operations.t
 import { complaintsAbout, send, type Answer } from "./rest-sweep.ts";
 import {
   recordCertificate,
+  recordDeadLetter,
   recordSession,
   SECRET,
   secondOrganization,
@@ -43,6 +44,7 @@ export async function startSweepWorld() {
     const owner = await workingTenant(cluster, "owner@installers.example", SECRET);
     owner.ids["session_id"] = await recordSession(evidence, owner);
     owner.ids["certificate_id"] = await recordCertificate(evidence, owner);
+    owner.ids["dead_letter_id"] = await recordDeadLetter(evidence, owner);
     /** Another installer of the owner's organisation, on another project. */
     const colleague = await workingTenant(cluster, "colleague@installers.example", "Colleague");
     const strangers = { ...cluster, apiKey: await secondOrganization(cluster, evidence) };

@@ -61,6 +61,18 @@ export async function recordCertificate(evidence: Evidence, { ids }: Tenant): Pr
   return row.id;
 }
 
+/** A message of the tenant's unit that could not be filed. @returns its id. */
+export async function recordDeadLetter(evidence: Evidence, { ids }: Tenant): Promise<string> {
+  const [row] = await evidence.sql<{ id: string }>(
+    `insert into dead_letters (lane_id, entry_id, frame_index, identity, frame, reason)
+     select 'lane of ' || charge_point_id, '1-0', 0, identity, json_build_object('kind', 'inbound', 'text', $2::text), $2
+     from stations where charge_point_id = $1 returning public_id as id`,
+    [ids["charge_point_id"], SECRET],
+  );
+  if (row === undefined) throw new Error("no dead letter");
+  return row.id;
+}
+
 /** An installer at work on a project with one registered unit, a commissioning, a command, a webhook endpoint and a delivery. */
 export async function workingTenant(cluster: Cluster, email: string, name: string): Promise<Tenant> {
   const { token, projectId } = await readyInstaller(cluster, email);

@@ -29,7 +29,8 @@ import { createConnectionDiagnosis } from "../../connection-attempts/diagnose-co
 import { credentialRoutes } from "../../credentials/credential-routes.ts";
 import { preparePasswordCommand } from "../../credentials/prepare-password-command.ts";
 import { securityProfileRoute } from "../../credentials/security-profile-route.ts";
-import { sqlOn } from "../../database.ts";
+import { sqlOf, sqlOn } from "../../database.ts";
+import { deadLetterRoutes } from "../../dead-letters/dead-letter-routes.ts";
 import { handoverRoutes } from "../../handover/handover-routes.ts";
 import { docsRoutes } from "../../http/docs-routes.ts";
 import { createHttpMetrics } from "../../http/http-metrics.ts";
@@ -65,6 +66,7 @@ import { registerChargePointRoute } from "../../stations/register-charge-point-r
 import { reservationRoutes } from "../../reservations/reservation-routes.ts";
 import { operatorChargePointRoutes } from "../../stations/operator-charge-point-routes.ts";
 import { stationLifeRoutes } from "../../stations/station-life-routes.ts";
+import { createMeterShapes } from "../../transactions/meter-shapes.ts";
 import { webhookRoutes } from "../../webhooks/webhook-routes.ts";
 import type { ApiConfig } from "./config.ts";
 import { webhookDocs } from "./webhook-docs.ts";
@@ -176,6 +178,8 @@ export async function composeApi(
     ...idTokenRoutes({ sql, redis, log }),
     ...apiKeyRoutes({ orm }),
     ...auditRoutes({ sql }),
+    // Shapes on the domain code's connections: a replay holds one of the pool already.
+    ...deadLetterRoutes({ pool, shapes: createMeterShapes(sqlOf(orm.em.fork())), log }),
     ...erasureRoutes({ sql, secretsKey }),
     ...stationLifeRoutes({ ...registrations, pool, redis, wakeUps, publicOcppUrl }),
     jwksRoute(keys),

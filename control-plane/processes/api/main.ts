@@ -1,12 +1,15 @@
 // The api process: REST for installers and operators. Several may run behind one address.
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { createLogger } from "@dynamo-csms/proto/process/logger";
 import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openOrm, openPool } from "../../database.ts";
+import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { composeApi } from "./compose.ts";
 import { readConfig } from "./config.ts";
 import { ENTITIES } from "./entities.ts";
@@ -22,17 +25,19 @@ const redis = connectRedis(config.redis, "commands", { connectionName: "api", lo
 const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "api", log });
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellCertificates(registry, { pdf_signing: config.pdfSigner.notAfter });
 const api = await composeApi(config, { orm, pool, redis, subscriber }, registry, log);
 
 // Redis is not among the checks: without it accounts, projects and registrations still work, and commands say why they do not.
 const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
-  checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  checks: { postgres: createPostgresCheck(pool) },
   registry,
 });
 const port = await api.server.listen(config.port, config.host);
-await api.start();
+// A Redis that is away is not waited for longer: what needs it says so.
+await Promise.race([api.start(), sleep(2_000, undefined, { ref: false })]);
 
 stopOnSignals(
   createShutdown(

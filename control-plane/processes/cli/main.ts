@@ -7,10 +7,14 @@ import { bootstrap } from "./bootstrap.ts";
 import { CliMistake } from "./cli-mistake.ts";
 import { listUnknownAttempts } from "./connection-attempts.ts";
 import { createKey } from "./create-key.ts";
+import { discardLetter, listLetters, replayLetters, showLetter } from "./dead-letters.ts";
+import { doctor } from "./doctor.ts";
 import { generateChargePoints } from "./generate-charge-points.ts";
 import { importFleet } from "./import-charge-points.ts";
 import { addIdToken, listTokens } from "./id-tokens.ts";
+import { acknowledgeLaneGaps, listLaneGaps, listLanes, listNodes } from "./lanes.ts";
 import { rebuildStationRegistry } from "./rebuild-registry.ts";
+import { skipTransactionIds } from "./skip-transaction-ids.ts";
 
 const USAGE = `Usage:
   cli bootstrap --name NAME --contact-email ADDRESS
@@ -26,12 +30,33 @@ const USAGE = `Usage:
       imports nothing. --allow-weak takes passwords shorter than 16 bytes.
   cli connection-attempts unknown
       Prints the last attempts to connect under ids that nobody has registered, one JSON object per line.
+  cli dead-letters list [--status open|replayed|discarded|all] [--station IDENTITY] [--reason TEXT] [--since TIME] [--org ORG_ID]
+      Prints what charge points were answered and could not be filed, newest first, one JSON object per line.
+  cli dead-letters show --id ID
+      Prints one with its frame.
+  cli dead-letters replay --id ID | --all [--station IDENTITY] [--reason TEXT] [--since TIME] [--org ORG_ID]
+      Applies one or all that match once more, oldest first; prints those that still fail and {"applied","failing"}.
+  cli dead-letters discard --id ID --why TEXT
+      Gives one up.
+  cli doctor [-o text|json]
+      Says what is wrong with the deployment and what to do. Exit code 0: no problem was found.
   cli id-tokens add --token TOKEN [--org ORG_ID] [--status Accepted|Blocked|Expired|Invalid] [--expires-at TIME] [--group TOKEN] [--max-active N|unlimited]
       Adds an RFID card or other token that charge points may authorize with, or changes it, and prints it.
   cli id-tokens list [--org ORG_ID]
       Prints the tokens, one JSON object per line.
+  cli lanes list [--all]
+      Prints the lanes and how far each is applied, one JSON object per line; --all: the finished ones too.
+  cli lanes gaps [--all]
+      Prints the entries that lanes lost, one JSON object per run; --all: those that were acknowledged too.
+  cli lanes acknowledge-gaps --lane LANE_ID --why TEXT
+      Notes that somebody has seen to a lane's gaps.
+  cli nodes list
+      Prints the gateway nodes and their connections, one JSON object per line.
   cli registry rebuild
       Writes all stations into the gateways' registry again, after Redis lost its data, and prints {"stations"}.
+  cli transaction-ids skip [--count N]
+      Leaves 100000 (or N) transaction ids of OCPP 1.6 out behind the last one that is known, after Postgres came back
+      from the snapshot of a disk, and prints {"skipped","next"}.
 The organisation may be left out while there is only one. docs/cli.md has an example of each.`;
 
 const options = {
@@ -51,6 +76,14 @@ const options = {
   file: { type: "string" },
   "allow-weak": { type: "boolean" },
   accepted: { type: "boolean" },
+  id: { type: "string" },
+  all: { type: "boolean" },
+  station: { type: "string" },
+  reason: { type: "string" },
+  since: { type: "string" },
+  why: { type: "string" },
+  lane: { type: "string" },
+  output: { type: "string", short: "o" },
   help: { type: "boolean" },
 } as const;
 
@@ -63,13 +96,32 @@ const COMMANDS: Record<
   "charge-points generate": generateChargePoints,
   "charge-points import": importFleet,
   "connection-attempts unknown": listUnknownAttempts,
+  "dead-letters list": listLetters,
+  "dead-letters show": showLetter,
+  "dead-letters replay": replayLetters,
+  "dead-letters discard": discardLetter,
+  doctor,
   "id-tokens add": addIdToken,
   "id-tokens list": listTokens,
+  "lanes list": listLanes,
+  "lanes gaps": listLaneGaps,
+  "lanes acknowledge-gaps": acknowledgeLaneGaps,
+  "nodes list": listNodes,
   "registry rebuild": rebuildStationRegistry,
+  "transaction-ids skip": skipTransactionIds,
 };
 
 /** Commands that change nothing; all others stand in the audit log. */
-const READING = new Set(["connection-attempts unknown", "id-tokens list"]);
+const READING = new Set([
+  "connection-attempts unknown",
+  "dead-letters list",
+  "dead-letters show",
+  "doctor",
+  "id-tokens list",
+  "lanes list",
+  "lanes gaps",
+  "nodes list",
+]);
 
 export type CliFlags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
 

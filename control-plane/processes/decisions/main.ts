@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadConfiguration, configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { createLogger } from "@dynamo-csms/proto/process/logger";
 import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
@@ -13,6 +14,7 @@ import { openPool } from "../../database.ts";
 import { BoundedWork } from "../../decisions/bounded-work.ts";
 import { createDecisionsMetrics } from "../../decisions/decisions-metrics.ts";
 import { createDecisionsServer } from "../../decisions/decisions-server.ts";
+import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { readConfig } from "./config.ts";
 
 /** CALLs that wait for servers out there at the same moment. */
@@ -36,6 +38,7 @@ const outsideWork = new BoundedWork({ concurrency: OUTSIDE_CONCURRENCY, waiting:
 const certificates = openCertificateDecisions(config.certificates);
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellCertificates(registry, { decisions: config.tls?.certificate });
 const server = createDecisionsServer({
   pool,
   redis,
@@ -54,7 +57,7 @@ const server = createDecisionsServer({
 const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
-  checks: { postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  checks: { postgres: createPostgresCheck(pool) },
   registry,
 });
 // A Redis that is away is not waited for longer: decisions are made without it.

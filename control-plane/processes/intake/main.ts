@@ -12,6 +12,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool, sqlOn } from "../../database.ts";
 import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
+import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { createMeterShapes } from "../../transactions/meter-shapes.ts";
 import { readConfig } from "./config.ts";
 
@@ -51,7 +52,7 @@ const internal = await startInternalServer({
   host: config.internalHost,
   checks: {
     redis: () => redisAnswers(redis),
-    postgres: async () => (await pool.query("select 1")).rowCount === 1,
+    postgres: createPostgresCheck(pool),
     lanes: async () => supervisor.healthy(),
   },
   registry,

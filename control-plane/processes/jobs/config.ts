@@ -29,6 +29,9 @@ export interface JobsConfig extends SharedConfig {
   dataTransfersDays: number;
   /** The same for commands that are final, and for what they set up once it is over. */
   commandsDays: number;
+  /** The same for dead letters that were replayed or discarded, gaps that were acknowledged, and quarantined messages. */
+  deadLettersDays: number;
+  quarantineDays: number;
   postgresConnections: number;
   /** How often rows are looked for that Redis forgot, and the periodic sweeps run. */
   sweepMs: number;
@@ -58,6 +61,8 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     stationEventsDays: read.integer("STATION_EVENTS_DAYS", 365, 1, 36_500),
     dataTransfersDays: read.integer("DATA_TRANSFERS_DAYS", 90, 1, 3_650),
     commandsDays: read.integer("COMMANDS_DAYS", 365, 1, 36_500),
+    deadLettersDays: read.integer("DEAD_LETTERS_DAYS", 90, 1, 3_650),
+    quarantineDays: read.integer("QUARANTINE_DAYS", 365, 1, 36_500),
     postgresConnections: read.integer("JOBS_POSTGRES_CONNECTIONS", 20, 4, 200),
     sweepMs: read.durationMs("JOBS_SWEEP", 1_000, 100, 60_000),
   });

@@ -23,6 +23,7 @@ import { createCommissioningWork } from "../../commissioning/commissioning-work.
 import { createConnectionDiagnosis } from "../../connection-attempts/diagnose-connection.ts";
 import { advancePasswordChanges } from "../../credentials/send-password-change.ts";
 import { openPool, sqlOn } from "../../database.ts";
+import { forgetSetAside } from "../../dead-letters/forget-set-aside.ts";
 import { forgetOldReports } from "../../station-items/forget-old-reports.ts";
 import { forgetExpiredRows } from "../../http/forget-expired-rows.ts";
 import { createJobMetrics } from "../../jobs/job-metrics.ts";
@@ -32,6 +33,8 @@ import { createWakeUps } from "../../jobs/wake-ups.ts";
 import { createMailMetrics } from "../../mail/mail-metrics.ts";
 import { createMailWork } from "../../mail/send-mail.ts";
 import { openSmtp } from "../../mail/smtp-transport.ts";
+import { createBacklogMetrics, createBacklogReader } from "../../operations/backlog-metrics.ts";
+import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { carryOutErasures } from "../../personal-data/erasures.ts";
 import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
 import { fanOutQuirks, forgetOldCounters } from "../../quirks/fan-out-quirks.ts";
@@ -52,6 +55,7 @@ const BATCH = 200;
 const ERASED_AT_ONCE = 10;
 const MINUTE_MS = 60_000;
 const CATCH_UP_MS = 15_000;
+const BACKLOGS_EVERY_MS = 15_000;
 
 const config = configure("jobs", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
 const { secretsKey } = config;
@@ -129,7 +133,7 @@ const sweeps = createPeriodicSweeps({
     {
       name: "registry outbox",
       everyMs: sweepMs,
-      run: () => relayRegistryOutbox({ pool, redis, heartbeatIntervalSeconds, limit: BATCH }),
+      run: () => relayRegistryOutbox({ pool, redis, heartbeatIntervalSeconds, log, limit: BATCH }),
     },
     { name: "quirk fan-out", everyMs: sweepMs, run: () => fanOutQuirks({ pool, pageSize: 500, maxPages: 10 }) },
     { name: "old counters", everyMs: 10 * MINUTE_MS, run: () => forgetOldCounters(pool) },
@@ -165,16 +169,25 @@ const sweeps = createPeriodicSweeps({
       run: () =>
         carryOutErasures({ pool, redis, pageSize: ERASED_AT_ONCE, eventPageSize: 10 * BATCH, secretsKey, log }),
     },
+    { name: "set aside", everyMs: 10 * MINUTE_MS, run: () => forgetSetAside(sql, config) },
     { name: "old events", everyMs: MINUTE_MS, run: () => forgetOldEvents({ pool, limit: 10 * BATCH }) },
   ],
   metrics,
   log,
 });
 
+// What waits in the whole deployment: every jobs process tells it, so that it is told while one of them lives.
+const backlogs = createBacklogReader({ sql, redis, metrics: createBacklogMetrics(registry), log }, BACKLOGS_EVERY_MS);
+
 const internal = await startInternalServer({
   port: config.internalPort,
   host: config.internalHost,
-  checks: { redis: () => redisAnswers(redis), postgres: async () => (await pool.query("select 1")).rowCount === 1 },
+  checks: {
+    redis: () => redisAnswers(redis),
+    postgres: createPostgresCheck(pool),
+    work: () => runner.healthy(),
+    sweeps: () => sweeps.healthy(),
+  },
   registry,
 });
 
@@ -185,6 +198,7 @@ stopOnSignals(
       // No further work is taken and what is at work ends; commands under way are left to the lanes and to other processes.
       { name: "work", run: () => runner.stop() },
       { name: "sweeps", run: () => sweeps.stop() },
+      { name: "backlogs", run: () => backlogs.stop() },
       { name: "commands", run: () => sender.stop() },
       { name: "wake-ups", run: () => wakeUps.close() },
       { name: "reports", run: () => channel.stop() },
@@ -206,5 +220,6 @@ stopOnSignals(
 await channel.start();
 runner.start();
 sweeps.start();
+backlogs.start();
 internal.markReady();
 log.info({ port: internal.port, internalPort: internal.port }, "ready");
