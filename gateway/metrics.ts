@@ -151,7 +151,11 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       help: "Lane entries whose append failed at first",
       registers,
     }),
-    laneHealthy: new Gauge({ name: "ocpp_lane_healthy", help: "1 while the lane can be written", registers }),
+    laneHealthy: new Gauge({
+      name: "ocpp_lane_healthy",
+      help: "1 while entries get through, as durable as promised",
+      registers,
+    }),
     laneWaitingBytes: new Gauge({
       name: "ocpp_lane_waiting_bytes",
       help: "Bytes packed and not acknowledged by Redis yet",

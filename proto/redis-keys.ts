@@ -69,6 +69,9 @@ export const askerReports = (askerId: string) => `ocpp:asker:{${askerId}}:report
 /** Hash token → JSON {revision, status, expiryDate?, parentIdTag?, cachedAtMs, validUntilMs}, one per organisation; {revision} alone after a change. Written by the control plane (scripts: a lower revision changes nothing), read by gateways while the control plane is away. Expires AUTH_CACHE_SECONDS after the last write, as each entry does for itself. */
 export const authorizationCache = (orgId: string) => `ocpp:auth:{${orgId}}`;
 
+/** String, a number: no transaction id of OCPP 1.6 above it was given, give or take a hundred. Raised by the decisions process, best effort; read when Postgres turns out to be another one than before (failover, restore). Never expires. */
+export const TRANSACTION_IDS = "ocpp:transaction-ids";
+
 /** BullMQ's key prefix, a hash tag of its own. */
 export const BULL_PREFIX = "{dynamo:bull}";
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { seal, type SecretsKey, unseal } from "@dynamo-csms/proto/sealed-secret";
 import type { Logger } from "pino";
 import type { Sql } from "../database.ts";
@@ -54,9 +55,28 @@ export async function oncePerKey(
     else await keepAnswer(deps, request, startedAt, reply);
     return reply;
   } catch (fault) {
-    await giveBack().catch(() => undefined);
+    await giveBack().catch(() => void giveBackLater(giveBack, deps.log));
     throw fault;
   }
+}
+
+const GIVE_BACK_EVERY_MS = 1_000;
+const GIVE_BACK_TRIES = 600;
+
+/**
+ * Postgres is away: the caller was told to try again, and may with the same key as soon as that works. Kept in memory: a process
+ * that ends before leaves a key that is told as unknown.
+ */
+async function giveBackLater(giveBack: () => Promise<unknown>, log: Logger): Promise<void> {
+  for (let tries = 0; tries < GIVE_BACK_TRIES; tries++) {
+    await sleep(GIVE_BACK_EVERY_MS, undefined, { ref: false });
+    const given = await giveBack().then(
+      () => true,
+      () => false,
+    );
+    if (given) return;
+  }
+  log.error("an idempotency key could not be given back");
 }
 
 /** @returns when this run started (its mark on the row), or undefined when another request has the key. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { maskSecretSettings } from "./mask-secrets.ts";
 
+// Broken once on purpose: with the text shown as it is stored (maskSecretSettings) it fails for each of them.
 test.each([
   ['[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"00112233"}]', "00112233"],
   ['[3,"1",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"00112233"}]}]', "00112233"],
@@ -16,7 +17,7 @@ test.each([
   ['[3,"1",{"configurationKey":[{"key":"Authorization\\u004bey","readonly":false,"value":"00112233"}]}]', "00112233"],
   // What cannot be read cannot be masked in part.
   ['[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"00112233"', "00112233"],
-])("[1.2-not-echoed] a secret that got into the log is not shown: %s", (frame, secret) => {
+])("[I12] [1.2-not-echoed] a secret that got into the log is not shown: %s", (frame, secret) => {
   expect(maskSecretSettings(frame)).not.toContain(secret);
 });
 

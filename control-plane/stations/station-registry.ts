@@ -2,6 +2,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import type pg from "pg";
 import { inTransaction, type Sql, sqlOn } from "../database.ts";
+import { describeFault, faultKindOf } from "../fault-kind.ts";
 import { settleQuirks } from "../quirks/resolve-quirks.ts";
 import { closeSocket } from "./close-socket.ts";
 import { refreshSession } from "./refresh-session.ts";
@@ -106,7 +107,15 @@ export async function writeRegistryEntries(deps: RegistryDeps, entries: readonly
 async function writeOrTakeOver(deps: RegistryDeps, entry: RegistryEntry): Promise<RegistryEntry | undefined> {
   const held = await writeRegistryEntry(deps.redis, entry);
   if (held === undefined) return entry;
-  await takeOver(deps, entry, held);
+  try {
+    await takeOver(deps, entry, held);
+  } catch (fault) {
+    // One record that Postgres will not take holds up no other one.
+    if (faultKindOf(fault) !== "frame") throw fault;
+    const { chargePointId } = entry.record;
+    deps.log?.warn({ chargePointId, reason: describeFault(fault) }, "what Redis has of a station cannot be taken over");
+    return undefined;
+  }
   const [merged] = await readRegistry(sqlOn(deps.pool), [entry.stationId], deps.heartbeatIntervalSeconds);
   if (merged === undefined || (await writeRegistryEntry(deps.redis, merged)) !== undefined) return undefined;
   return merged;

@@ -33,18 +33,23 @@ interface KnownVerifier {
   slot: string;
   digest: string;
   later: boolean;
+  /** A change of the station's password was taken since. */
+  changed: boolean;
 }
 
 async function takeOverPasswords(sql: Sql, stationId: string, held: StationRecord): Promise<void> {
   if (held.verifiers.length === 0) return;
   const known = await sql.query<KnownVerifier>(
-    `select slot, translate(encode(digest, 'base64'), E'\\n', '') as digest, created_at > to_timestamp($2::double precision / 1000) as later
+    `select slot, translate(encode(digest, 'base64'), E'\\n', '') as digest, created_at > to_timestamp($2::double precision / 1000) as later,
+       exists (select 1 from password_changes c where c.station_id = $1 and c.state in ('accepted', 'confirmed')
+                 and c.closed_at > to_timestamp($2::double precision / 1000)) as changed
      from station_verifiers where station_id = $1`,
     [stationId, held.rev],
   );
   // A password that an operator set since: it was to be the only one.
   if (known.some(({ slot, later }) => slot === "current" && later)) return;
   const heldDigests = new Set(held.verifiers.map(({ digest }) => digest));
+  const open = held.verifiers.slice(countEndedSince(held.verifiers, known));
   // Refused by the gateways already. One that a change may still bring stays: its change will say.
   const ended = known.filter(({ slot, digest }) => !slot.startsWith("pending") && !heldDigests.has(digest));
   await sql.query("delete from station_verifiers where station_id = $1 and slot = any($2::text[])", [
@@ -54,7 +59,7 @@ async function takeOverPasswords(sql: Sql, stationId: string, held: StationRecor
   const left = known.filter((verifier) => !ended.includes(verifier));
   if (left.length > 0 && left.every(({ slot, digest }) => slot.startsWith("pending") && heldDigests.has(digest)))
     await endTakenChange(sql, stationId, left);
-  const missing = held.verifiers.filter(({ digest }) => !left.some((verifier) => verifier.digest === digest));
+  const missing = open.filter(({ digest }) => !left.some((verifier) => verifier.digest === digest));
   const slots = slotsFor(missing, new Set(left.map(({ slot }) => slot)));
   await sql.query(
     `insert into station_verifiers (station_id, slot, digest, pepper_id, encoding)
@@ -67,6 +72,17 @@ async function takeOverPasswords(sql: Sql, stationId: string, held: StationRecor
       missing.map(({ encoding }) => encoding),
     ],
   );
+}
+
+/**
+ * How many of the first ones in the record were ended in Postgres after it was written. It names the one in use before that of a
+ * change under way: when the change was taken since, what stands before the new password came to its end with it.
+ */
+function countEndedSince(held: readonly StationVerifier[], known: readonly KnownVerifier[]): number {
+  const current = held.findLastIndex(({ digest }) =>
+    known.some((verifier) => verifier.changed && verifier.slot.startsWith("current") && verifier.digest === digest),
+  );
+  return Math.max(current, 0);
 }
 
 /** The gateways let the station in by the new password alone: it had taken it, and what else becomes of the change changes nothing. */

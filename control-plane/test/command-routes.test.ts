@@ -129,7 +129,8 @@ test("another version's address says which one to use", async () => {
   expect(body.remedy).toContain("/api/v1/ocpp201/send_command");
 });
 
-test("other organisations find neither the charge point nor its commands; a key needs the scope", async () => {
+// Broken once on purpose: with a command found without its organisation (command-answer.ts) it fails: 200 for 404.
+test("[I10] other organisations find neither the charge point nor its commands; a key needs the scope", async () => {
   const { operator, raw, key } = await scene("1.6");
   const sent = await operator({ command: "soft_reset" });
   const other = await world.organization();

@@ -251,7 +251,9 @@ test("processes that follow many commands ask for all of them together", async (
   expect(await open.isOpen("cmd_open1", epoch)).toBe(false);
 });
 
-test("the first final state stays: a late one changes nothing", async () => {
+// Broken once on purpose: without `final_at is null` (record-outcome.ts) it fails: the late outcome is said to be the
+// first.
+test("[I7] the first final state stays: a late one changes nothing", async () => {
   const station = await newStation();
   await (await gatewayWith(() => accepted)).hold(station.identity);
   const row = await finalOf(station);
@@ -336,7 +338,9 @@ test("an answer with \\u0000 in it is kept", async () => {
   });
 });
 
-test("commands that nobody followed end past their deadline: unknown if published, else not_connected", async () => {
+// Broken once on purpose: with published commands skipped (sweep-deadlines.ts) it fails: 1 ended for 3; without `final_at
+// is null`: 4, and the answered one is "unknown".
+test("[I7] commands that nobody followed end past their deadline: unknown if published, else not_connected", async () => {
   const station = await newStation();
   const insert = (id: string, state: string, overdue: string) =>
     database.pool.query(
@@ -348,9 +352,10 @@ test("commands that nobody followed end past their deadline: unknown if publishe
   await insert("cmd_sent", "sent", "1 minute");
   await insert("cmd_queued", "queued", "1 minute");
   await insert("cmd_running", "sent", "-1 minute");
+  await insert("cmd_answered", "accepted", "1 minute");
+  await database.pool.query("update commands set final_at = now() - interval '2 minutes' where id = 'cmd_answered'");
   expect(await endOverdueCommands(database.pool, 100, { log })).toBe(3);
-  const states = await Promise.all(
-    ["cmd_published", "cmd_sent", "cmd_queued", "cmd_running"].map(async (id) => (await rowOf(id)).status),
-  );
-  expect(states).toEqual(["unknown", "unknown", "not_connected", "sent"]);
+  const ids = ["cmd_published", "cmd_sent", "cmd_queued", "cmd_running", "cmd_answered"];
+  const states = await Promise.all(ids.map(async (id) => (await rowOf(id)).status));
+  expect(states).toEqual(["unknown", "unknown", "not_connected", "sent", "accepted"]);
 });

@@ -84,6 +84,7 @@ test("[A21] what was set aside is applied by a replay, once, and both stand in t
   expect(log.entries[2]).toMatchObject({ before: { replayed_at: null, tries: 0 }, after: { tries: 1 } });
 });
 
+// Broken once on purpose: with both guards of record-status.ts gone it fails: "Faulted" over "Available".
 test("[I3] a replay overwrites nothing that came later", async () => {
   const station = await newStation();
   const id = await setAside(station);
@@ -145,6 +146,8 @@ test("many are applied page by page, oldest first, by what they have in common",
   expect((await replay({ since: new Date(Date.now() - 60_000).toISOString() })).body.applied).toBe(1);
 });
 
+// Broken once on purpose: without the organisation in the statement (dead-letter-rows.ts, MATCHES) it fails: a letter of the
+// other one is listed.
 test("[I10] an organisation sees its own alone, and nobody's are nobody's", async () => {
   const station = await newStation();
   const id = await setAside(station);

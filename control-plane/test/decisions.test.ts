@@ -229,7 +229,9 @@ test("[C14] [1.6-stop] the first stop wins; the same again is the same, another 
   ]);
 });
 
-test("[C14] [1.6-owner] [1.6-unknown] no station stops another's transaction, and unknown ones are answered and set aside", async () => {
+// Broken once on purpose: with a stop that finds any station's transaction (stop-transaction.ts) it fails: "ended" for
+// "active".
+test("[I8] [C14] [1.6-owner] [1.6-unknown] no station stops another's transaction, and unknown ones are answered and set aside", async () => {
   const [owner, other] = [await newStation("1.6"), await newStation("1.6")];
   const { transactionId } = await decide(owner, "1.6", "StartTransaction", start);
   for (const id of [transactionId, -1, 0, 2_000_000_000])

@@ -8,7 +8,7 @@ import { confirmLogins } from "../credentials/confirm-logins.ts";
 import { inTransaction } from "../database.ts";
 import { newProvisioningPassword, replacePassword } from "../stations/provisioning-password.ts";
 import { rebuildRegistry } from "../stations/registry-outbox.ts";
-import { requestRegistryWrite } from "../stations/station-registry.ts";
+import { requestRegistryWrite, requestRegistryWrites } from "../stations/station-registry.ts";
 import { accepted, OLD, type PasswordScene, startPasswordScene } from "./password-scene.ts";
 import { rememberStation } from "./rolled-back-station.ts";
 
@@ -91,6 +91,20 @@ test("[A14] [D7] a rotation whose end Postgres lost stays ended, and what is tol
   await unit.end({ state: "not_connected" });
   await somethingElse(unit.stationId);
   expect(await unit.accepts(password)).toBe(true);
+});
+
+test("[A14] [D7] a rotation that ends after the loss ends the old password for good", async () => {
+  const unit = await scene.station("2.0.1");
+  await unit.rotate();
+  const password = await unit.sentPassword();
+  const loseCommits = await remember(unit.stationId);
+  await somethingElse(unit.stationId);
+  await loseCommits();
+  await unit.end({ state: "accepted", response: variableSet });
+  await somethingElse(unit.stationId);
+  expect(await unit.accepts(password)).toBe(true);
+  expect(await unit.accepts(OLD)).toBe(false);
+  expect(await slotsOf(unit.stationId)).not.toContain("restored_1");
 });
 
 const variableSet = JSON.stringify({
@@ -220,4 +234,24 @@ test("[A14] a login that matches nothing anywhere changes nothing", async () => 
   await scene.relay();
   expect(await unit.accepts(OLD)).toBe(true);
   expect(await slotsOf(unit.stationId)).toEqual(["current"]);
+});
+
+test("[A14] a record that Postgres will not take stays in force, and holds no other one up", async () => {
+  const [odd, other] = [await scene.station(), await scene.station()];
+  const held = await odd.record();
+  const rev = held.rev + 5;
+  const key = stationRecord(odd.id as StationIdentity);
+  // A version of a later release.
+  const record = JSON.stringify({ ...held, rev, ocppVersions: ["2.2"], retired: true });
+  await scene.world.redis.hset(key, { rev: String(rev), record });
+  const before = await other.record();
+  await inTransaction(scene.pool, (sql) => requestRegistryWrites(sql, [odd.stationId, other.stationId]));
+  await scene.relay();
+  expect((await other.record()).rev).toBeGreaterThan(before.rev);
+  expect(await scene.world.redis.hget(key, "rev")).toBe(String(rev));
+  // A build that can read it does the rest.
+  await scene.world.redis.hset(key, "record", JSON.stringify({ ...held, rev, retired: true }));
+  await scene.relay();
+  expect((await odd.record()).rev).toBeGreaterThan(rev);
+  expect(await odd.record()).toMatchObject({ retired: true });
 });

@@ -199,7 +199,9 @@ test("tokens are masked for keys without their scope, in frames and answers", as
   expect(messages[0].raw).not.toContain("04A2");
 });
 
-test("[1.2-not-echoed] a password that got past the gateway's mask is shown neither in the log nor in its stream", async () => {
+// Broken once on purpose: with the text shown as it is stored (mask-secrets.ts, maskSecretSettings) it fails: the password
+// is in the answer.
+test("[I12] [1.2-not-echoed] a password that got past the gateway's mask is shown neither in the log nor in its stream", async () => {
   const { frame, log, list, path, key } = await scene();
   const stream = await openStream(world.url + path, key);
   await log(

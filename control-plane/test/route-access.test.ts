@@ -45,7 +45,9 @@ test("[E3] a key without scopes opens no route of its organisation", async () =>
   }
 });
 
-test("[E3] things of other organisations and installers are not found, by any route with their ids", async () => {
+// Broken once on purpose: with units of every installer's projects (installer-charge-point-routes.ts, MINE) it fails: a
+// unit for a 404.
+test("[I10] [E3] things of other organisations and installers are not found, by any route with their ids", async () => {
   const [owner, stranger] = [await world.organization(), await world.organization()];
   const [mine, other] = [await world.installer(), await world.installer()];
   const projectId = await world.project(owner.key, mine.installerId);

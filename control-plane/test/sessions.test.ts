@@ -309,7 +309,9 @@ test("[1.6-clock] what was odd about a session is said: clocks, times, meters, t
   expect(shown.at(-2)).toMatchObject({ duration_minutes: null, energy_kwh: null, meter_stop_wh: 5 });
 });
 
-test("filters, pages, and no word of other organisations", async () => {
+// Broken once on purpose: without the organisation in the statements of session-routes.ts, each alone, it fails: three
+// sessions for none; one that is found for "not_found".
+test("[I10] filters, pages, and no word of other organisations", async () => {
   const { station, cp } = await newStation("1.6");
   const started = [0, 1, 2].map((minute) =>
     start(cp, { timestamp: `2026-06-01T10:0${minute}:00Z`, idTag: `TAG-${minute}`, connectorId: minute + 1 }),

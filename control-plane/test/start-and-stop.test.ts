@@ -88,7 +88,9 @@ describe("OCPP 1.6", () => {
     expect(await scene.told(station)).toEqual(["session.started", "session.ended"]);
   });
 
-  test("[C14] [D8] [1.6-owner] no station touches a transaction of another, of its own organisation or a foreign one", async () => {
+  // Broken once on purpose: with a stop that finds any station's transaction (stop-transaction.ts) it fails: "ended" for
+  // "active"; with readings that do (record-meter-values.ts): filed under the other's.
+  test("[I8] [C14] [D8] [1.6-owner] no station touches a transaction of another, of its own organisation or a foreign one", async () => {
     const [owner, foreign] = [await scene.newStation("1.6"), await scene.newStation("1.6", await scene.newProject())];
     const sister = await scene.newStation("1.6");
     const answer = await scene.decide(owner, "1.6", "StartTransaction", start());
@@ -118,7 +120,9 @@ describe("OCPP 1.6", () => {
     expect(await scene.rows("select 1 from signed_meter_values where station_id = $1", [owner.id])).toEqual([]);
   });
 
-  test("[1.6-ids] ids are drawn once in the deployment, from 1 to 2^31-1, and never below one that a station was told", async () => {
+  // Broken once on purpose: with the sequence left behind when a start is put back (start-transaction.ts, restoreStart) it
+  // fails: "expected 5 to be greater than 1000003".
+  test("[I8] [1.6-ids] ids are drawn once in the deployment, from 1 to 2^31-1, and never below one that a station was told", async () => {
     const project = await scene.newProject();
     const stations = [await scene.newStation("1.6"), await scene.newStation("1.6", project)];
     const ids = await Promise.all(

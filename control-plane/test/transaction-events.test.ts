@@ -18,6 +18,8 @@ describe("OCPP 2.x", () => {
     for (const one of events) await scene.file(cs.call("TransactionEvent", one, { answer: {} }));
   };
 
+  // Broken once on purpose: with the state taken from the event that came last (record-events.ts) it fails for "0, 2, 1"
+  // and "the end first": an ended transaction is active.
   test.each([
     ["0, 2, 1", [event("Started", 0), event("Ended", 2), event("Updated", 1)], true],
     ["the end first", [event("Ended", 2), event("Updated", 1), event("Started", 0)], true],
@@ -27,7 +29,7 @@ describe("OCPP 2.x", () => {
     ["no beginning", [event("Updated", 1), event("Ended", 2)], false],
     ["no end", [event("Started", 0), event("Updated", 1)], false],
   ])(
-    "[C15] [1.6-seqno] %s: complete only from Started to Ended without a hole, and each session is told once",
+    "[I3] [C15] [1.6-seqno] %s: complete only from Started to Ended without a hole, and each session is told once",
     async (_order, events, complete) => {
       const station = await scene.newStation("2.0.1");
       await file(station, ...events);

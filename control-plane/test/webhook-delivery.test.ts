@@ -71,7 +71,9 @@ async function onlyDelivery() {
   return delivery;
 }
 
-test("[E13] the reference library of Standard Webhooks accepts what arrives, and the older signature fits the raw body", async () => {
+// Broken once on purpose: without the signature's headers (deliver-event.ts, attempt) it fails: "Missing required
+// headers".
+test("[I11] [E13] the reference library of Standard Webhooks accepts what arrives, and the older signature fits the raw body", async () => {
   const receiver = await receive();
   const orgId = await world.createOrganization();
   const { secret } = await world.createEndpoint(orgId, receiver.url, ["charge_point.connected"]);
@@ -287,7 +289,9 @@ test("[E11] a receiver that hangs holds its own few attempts and nobody else's",
   );
 });
 
-test("[E12] a process killed between sending and marking: the event goes out again under the same webhook-id", async () => {
+// Broken once on purpose: with the delivery marked in front of the attempt (deliver-event.ts, attemptAndRecord) it fails:
+// it is not "pending" any more.
+test("[I11] [E12] a process killed between sending and marking: the event goes out again under the same webhook-id", async () => {
   let pid: number | undefined;
   const receiver = await receive((response, count) => {
     if (count === 1) process.kill(pid as number, "SIGKILL");

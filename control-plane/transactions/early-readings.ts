@@ -10,8 +10,9 @@ import { isObject } from "./read-fields.ts";
 export async function fileEarlyReadings(sql: Sql, station: KnownStation, transactionId: number): Promise<void> {
   const rows = await sql.query<{ epoch: string; seq: number; received_at: Date; action: string; raw: string }>(
     `select epoch::text as epoch, seq, received_at, action, raw from quarantine
-     where station_id = $1 and action in ('MeterValues', 'StopTransaction') and reason = 'unknown transaction' order by epoch, seq`,
-    [station.id],
+     where station_id = $1 and action in ('MeterValues', 'StopTransaction') and reason = 'unknown transaction'
+       and position($2 in raw) > 0 order by epoch, seq`,
+    [station.id, String(transactionId)],
   );
   for (const { epoch, seq, received_at: receivedAt, action, raw } of rows) {
     const payload = parseExactJson(raw);

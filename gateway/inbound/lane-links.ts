@@ -19,7 +19,7 @@ export interface LaneLinksDeps {
   nowMs(): number;
   /** For the log. */
   facts(): { laneId: string; waitingBytes: number };
-  metrics: Pick<GatewayMetrics, "laneHealthy" | "publishErrors">;
+  metrics: Pick<GatewayMetrics, "publishErrors">;
   log: Logger;
   onAway?: (() => void) | undefined;
   onBack?: (() => void) | undefined;
@@ -104,7 +104,6 @@ export class LaneLinks {
 
   #setCurrent(link: LaneLink | undefined): void {
     this.#current = link;
-    this.#deps.metrics.laneHealthy.set(link === undefined ? 0 : 1);
     if (link === undefined || !this.#away) return;
     this.#away = false;
     this.#deps.log.info({ laneId: this.#deps.facts().laneId }, "lane back");

@@ -101,9 +101,14 @@ export class LaneWriter {
     return this.#lane.laneId;
   }
 
-  /** True while entries get through: part of readiness. */
+  /**
+   * True while entries get through: part of readiness. A server that answers and cannot make them as durable as promised
+   * (too few replicas) is as good as none.
+   */
   get healthy(): boolean {
-    return this.#links.current !== undefined;
+    if (this.#links.current === undefined) return false;
+    const sentAtMs = this.#retained.oldestUnacked?.sentAtMs;
+    return sentAtMs === undefined || this.#deps.nowMs() - sentAtMs <= this.#limits.replyTimeoutMs;
   }
 
   /**
@@ -313,6 +318,7 @@ export class LaneWriter {
     this.#retained.giveUpWaiting(nowMs - this.#limits.waitingAgeMs);
     this.#retained.trim(this.#provenAtMs);
     this.#deps.metrics.laneWaitingBytes.set(this.#retained.waitingBytes);
+    this.#deps.metrics.laneHealthy.set(this.healthy ? 1 : 0);
     const link = this.#links.current;
     const sentAtMs = this.#retained.oldestUnacked?.sentAtMs;
     if (link === undefined || sentAtMs === undefined) return;

@@ -1,5 +1,7 @@
 import v8 from "node:v8";
+import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import { expect, test } from "vitest";
+import type { OutgoingCall } from "../outbound/outgoing-calls.ts";
 import { settled, startReceiver } from "../test/receiver-scene.ts";
 
 /** A frame's bytes that can be told from all others on the heap. */
@@ -8,6 +10,17 @@ class MarkedBytes extends Uint8Array {}
 /** How many of them anybody still holds, after a garbage collection. */
 const heldFrames = (): number => v8.queryObjects(MarkedBytes, { format: "count" });
 const marked = (text: string): MarkedBytes => new MarkedBytes(Buffer.from(text));
+
+const ourCall = (states: string[]): OutgoingCall => ({
+  commandId: "ours",
+  action: "Reset",
+  payload: '{"type":"Immediate"}',
+  secretPaths: [],
+  callTimeoutMs: 30_000,
+  deadlineAtMs: 60_000,
+  onSent: () => undefined,
+  onOutcome: ({ state }) => states.push(state),
+});
 
 test("[C6] [F11] ten thousand answers to nothing: no reply, nothing held, and a few of them in the message log", async () => {
   const { connect, stored, metrics } = startReceiver();
@@ -59,6 +72,40 @@ test("[1.2-not-echoed] a late answer that tells a password does not bring it int
   expect(stored).toHaveLength(1);
   expect(stored[0]?.text).toContain("AuthorizationKey");
   expect(stored[0]?.text).not.toContain("hunter2");
+});
+
+// Broken once on purpose: with the frame stored as it came (stored-bytes.ts, storedBytes, or read-answer.ts, judge) it fails:
+// of the two one is not masked.
+test("[I12] a password that a station tells with its settings is masked in the lane, in reports and in answers", async () => {
+  const { connect, stored, outgoing } = startReceiver();
+  const outcomes: CommandOutcome[] = [];
+  const told = (name: string, value: string) => ({
+    component: { name: "SecurityCtrlr" },
+    variable: { name },
+    variableAttribute: [{ value }],
+  });
+  const report = {
+    requestId: 1,
+    generatedAt: "2026-01-01T00:00:00Z",
+    seqNo: 0,
+    reportData: [told("BasicAuthPassword", "hunter2-hunter2-hunter2"), told("Identity", "cs-1")],
+  };
+  const modern = connect("2.0.1");
+  modern.receive(JSON.stringify([2, "r", "NotifyReport", report]));
+  const old = connect("1.6");
+  outgoing.enqueue(old.session, {
+    ...ourCall([]),
+    action: "GetConfiguration",
+    payload: "{}",
+    onOutcome: (outcome) => outcomes.push(outcome),
+  });
+  const key = { key: "AuthorizationKey", readonly: false, value: "hunter2-hunter2" };
+  old.receive(JSON.stringify([3, "ours", { configurationKey: [key] }]));
+  await settled();
+  expect(modern.sent).toEqual(['[3,"r",{}]']);
+  expect(stored.map(({ text }) => text).filter((text) => text.includes('"***"'))).toHaveLength(2);
+  expect(stored[0]?.text).toContain('"value":"cs-1"');
+  expect(JSON.stringify([stored, outcomes])).not.toContain("hunter2");
 });
 
 test("[D12] of a large CALL that is refused the beginning is kept", async () => {
@@ -152,7 +199,8 @@ test("[F4] a SEND that is invalid, unknown or too early is not stored as one, an
   expect([...accepted.sent, ...pending.sent]).toEqual([]);
 });
 
-test("[D12] what one station does wrong fills neither its message log nor ours, however often it connects", async () => {
+// Broken once on purpose: without the ration of its lines (receive-frame.ts, warn) it fails: 55 lines for 10.
+test("[I9] [D12] what one station does wrong fills neither its message log nor ours, however often it connects", async () => {
   const { connect, stored, logLines } = startReceiver();
   for (let connection = 0; connection < 50; connection++) {
     const { receive, closed } = connect("1.6");
@@ -173,7 +221,9 @@ test("[D12] what one station does wrong fills neither its message log nor ours, 
   expect(logLines).toHaveLength(5 + 5);
 }, 60_000);
 
-test("[C11] [F3] pipelined CALLs are answered in their order; past the bound the station is let go", async () => {
+// Broken once on purpose: with the turn not held (conversation.ts, #go) it fails: answered in the order 2, 5, 3, 1, 4;
+// with a refusal that waits for nobody (answerInTurn): 3, 1, 2, 4, 5.
+test("[I6] [C11] [F3] pipelined CALLs are answered in their order; past the bound the station is let go", async () => {
   const { connect } = startReceiver({
     decide: async (action) => (await settled(), { kind: "result", payload: JSON.stringify({ action }) }),
   });
@@ -189,26 +239,29 @@ test("[C11] [F3] pipelined CALLs are answered in their order; past the bound the
   expect(closed).toMatchObject([{ code: 1008 }]);
 });
 
-test("[C10] [F2] CALLs that cross are both answered: neither waits for the other", async () => {
+test("[I6] [C10] [F2] CALLs that cross are both answered: neither waits for the other", async () => {
   const { connect, outgoing } = startReceiver();
   const { session, receive, sent } = connect("2.0.1");
   const states: string[] = [];
-  outgoing.enqueue(session, {
-    commandId: "ours",
-    action: "Reset",
-    payload: '{"type":"Immediate"}',
-    secretPaths: [],
-    callTimeoutMs: 30_000,
-    deadlineAtMs: 60_000,
-    onSent: () => undefined,
-    onOutcome: ({ state }) => states.push(state),
-  });
+  outgoing.enqueue(session, ourCall(states));
   receive('[2,"theirs","Heartbeat",{}]');
   await settled();
   expect(sent.map((text) => (JSON.parse(text) as unknown[]).slice(0, 2))).toEqual([
     [2, "ours"],
     [3, "theirs"],
   ]);
+  receive('[3,"ours",{"status":"Accepted"}]');
+  expect(states).toEqual(["accepted"]);
+});
+
+test("[I6] while a CALL of the station cannot be stored, ours goes out and is answered", async () => {
+  const { connect, outgoing } = startReceiver({ stores: false });
+  const { session, receive, sent } = connect("2.0.1");
+  receive('[2,"theirs","Heartbeat",{}]');
+  await settled();
+  const states: string[] = [];
+  outgoing.enqueue(session, ourCall(states));
+  expect(sent.map((text) => (JSON.parse(text) as unknown[]).slice(0, 2))).toEqual([[2, "ours"]]);
   receive('[3,"ours",{"status":"Accepted"}]');
   expect(states).toEqual(["accepted"]);
 });

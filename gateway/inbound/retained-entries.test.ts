@@ -135,6 +135,28 @@ test("nothing is dropped by age while the server that acknowledged may have been
   expect(retained.gapAbove(1)).toEqual({ fromId: 2, toId: 2 });
 });
 
+test("what was written again after a loss is held as long as what is new: the server that took it may be replaced in turn", () => {
+  const { retained, push, send, named, resume } = scene({ tailMs: 100, tailBytes: 1_000 });
+  for (const name of ["a", "b"]) push(name);
+  retained.ackUpTo(send(0)[1] as RetainedEntry, 1);
+  resume(2, [], 90, true);
+  const [again] = send(90);
+  retained.ackUpTo(again as RetainedEntry, 91);
+  retained.trim(150);
+  resume(2, [], 160, true);
+  expect(named(send(160))).toEqual(["b@3"]);
+});
+
+test("in a new lane, too, what was acknowledged and is lost and not held is a gap", () => {
+  const { retained, push, send } = scene({ tailMs: 100, tailBytes: 1_000 });
+  for (const name of ["a", "b"]) push(name);
+  retained.ackUpTo(send(0)[1] as RetainedEntry, 0);
+  retained.restartInNewLane(10);
+  retained.ackUpTo(send(11)[1] as RetainedEntry, 12);
+  retained.trim(200);
+  expect(retained.gapAbove(1)).toEqual({ fromId: 2, toId: 3 });
+});
+
 test("what waits too long is refused, stays in order, and is told nothing more", () => {
   const { retained, push, send, named, told, resume } = scene();
   push("a", 0);

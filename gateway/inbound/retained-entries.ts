@@ -13,7 +13,7 @@ export interface RetainedEntry {
   readonly bytes: Buffer;
   /** Emptied when the frames were told. */
   waiting: Stored[];
-  /** Monotonic ms: when its first frame came, and when it was acknowledged (undefined: not yet). */
+  /** Monotonic ms: when its first frame came, when it was last sent, and when that was acknowledged (undefined: not yet). */
   readonly sinceMs: number;
   sentAtMs: number | undefined;
   ackedAtMs: number | undefined;
@@ -39,6 +39,7 @@ export class RetainedEntries {
   #tailBytes = 0;
   #waitingBytes = 0;
   #lastId = FIRST_ENTRY;
+  /** The highest id that was acknowledged: a lane whose last id is lower has lost something. */
   #lastAckedId = FIRST_ENTRY;
   readonly #limits: RetentionLimits;
   readonly #onFault: (error: unknown) => void;
@@ -62,26 +63,18 @@ export class RetainedEntries {
     return this.#unsent < this.#entries.length;
   }
 
-  get hasUnacked(): boolean {
-    return this.#unacked < this.#entries.length;
-  }
-
   /** The highest id that was ever given: an id never stands for two contents. */
   get lastId(): number {
     return this.#lastId;
   }
 
+  /** Sent or not. */
   get oldestUnacked(): RetainedEntry | undefined {
     return this.#entries[this.#unacked];
   }
 
   get lastSent(): RetainedEntry | undefined {
     return this.#entries[this.#unsent - 1];
-  }
-
-  /** The highest id that was acknowledged: a lane whose last id is lower has lost something. */
-  get lastAckedId(): number {
-    return this.#lastAckedId;
   }
 
   /** Ids above `lastInLane` that were acknowledged and are not held any more: they cannot be filled. */
@@ -112,13 +105,15 @@ export class RetainedEntries {
     while (this.#unacked < this.#unsent) {
       const entry = this.#entries[this.#unacked] as RetainedEntry;
       this.#unacked += 1;
-      // Again in the tail after a resume: counted and told the first time.
+      this.#lastAckedId = Math.max(this.#lastAckedId, entry.id);
       if (entry.ackedAtMs === undefined) {
         entry.ackedAtMs = nowMs;
-        this.#lastAckedId = entry.id;
         this.#waitingBytes -= entry.bytes.length;
         this.#tailBytes += entry.bytes.length;
         this.#tell(entry, true);
+      } else if ((entry.sentAtMs ?? 0) > entry.ackedAtMs) {
+        // Redis had lost it: counted and told the first time, and as young as what was never lost on the server that has it now.
+        entry.ackedAtMs = nowMs;
       }
       if (entry === last) return;
     }

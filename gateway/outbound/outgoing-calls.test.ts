@@ -26,22 +26,24 @@ function scene(
   let nowMs = 1_000;
   let timers: { atMs: number; run: () => void }[] = [];
   const log = pino({ level: "silent" });
-  const session = new Session(
-    {
-      identity: "cs-1" as StationIdentity,
-      version: options.version ?? "1.6",
-      epoch: 7,
-      record: { registration: options.registration ?? "accepted", quirks: options.quirks } as StationRecord,
-      remoteAddress: "",
-    },
-    {
-      send: (text) => (options.sends ?? true) && sent.push(text) > 0,
-      close: () => undefined,
-      answersPing: async () => true,
-      recordChanged: () => undefined,
-    },
-    log,
-  );
+  const connection = (identity: string, epoch: number) =>
+    new Session(
+      {
+        identity: identity as StationIdentity,
+        version: options.version ?? "1.6",
+        epoch,
+        record: { registration: options.registration ?? "accepted", quirks: options.quirks } as StationRecord,
+        remoteAddress: "",
+      },
+      {
+        send: (text) => (options.sends ?? true) && sent.push(text) > 0,
+        close: () => undefined,
+        answersPing: async () => true,
+        recordChanged: () => undefined,
+      },
+      log,
+    );
+  const session = connection("cs-1", 7);
   const lane: OutgoingCallsDeps["lane"] = {
     append(_prefix, flags, _seq, _atMs, text, answer) {
       stored.push(Buffer.from(text).toString());
@@ -68,6 +70,7 @@ function scene(
   });
   outgoing.sessionOpened(session);
   return {
+    connection,
     session,
     outgoing,
     sent,
@@ -99,17 +102,19 @@ function scene(
         onOutcome: (outcome) => told.push([commandId, outcome]),
       }),
     /** False: the frame was for nobody. */
-    answer(text: string): boolean {
+    answer(text: string, from = session): boolean {
       const decoded = decodeFrame(text);
       if (!decoded.ok || (decoded.value.kind !== "callResult" && decoded.value.kind !== "callError"))
         throw new Error("no answer");
-      return outgoing.settle(session, decoded.value, text, Buffer.from(text));
+      return outgoing.settle(from, decoded.value, text, Buffer.from(text));
     },
     states: () => told.map(([id, { state }]) => `${id} ${state}`),
   };
 }
 
-test("[F2] a call waits behind the one that is open", () => {
+// Broken once on purpose: with the next call sent whatever is open (outgoing-calls.ts, next) it fails: two CALLs before
+// the first answer.
+test("[I6] [F2] a call waits behind the one that is open", () => {
   const { call, answer, sent, states } = scene();
   call("a");
   call("b");
@@ -142,7 +147,8 @@ test("a CALLERROR is an error in the station's words", () => {
   expect(told[0]?.[1]).toMatchObject({ state: "error", error: { code: "NotSupported", description: "no such thing" } });
 });
 
-test("[F11] an answer that comes too late is for nobody, and does not touch the next call", () => {
+// Broken once on purpose: without the timer of the open call (outgoing-calls.ts, send) it fails: [] for ["a timeout"].
+test("[I7] [F11] an answer that comes too late is for nobody, and does not touch the next call", () => {
   const { call, answer, pass, states, sent } = scene();
   call("a");
   call("b");
@@ -154,7 +160,24 @@ test("[F11] an answer that comes too late is for nobody, and does not touch the 
   expect(states()).toEqual(["a timeout", "b accepted"]);
 });
 
-test("[F11] an invented id settles nothing", () => {
+// Broken once on purpose: with the open call looked for on all connections (outgoing-calls.ts, settle) it fails: "expected true
+// to be false", for the other station and for the same one's next connection.
+test("[I5] an answer is for its own connection alone, though somebody else knows the id", () => {
+  const { answer, call, connection, outgoing, states } = scene();
+  call("a");
+  for (const other of [connection("cs-2", 7), connection("cs-1", 8)]) {
+    outgoing.sessionOpened(other);
+    expect(answer('[3,"a",{"status":"Accepted"}]', other)).toBe(false);
+    expect(answer('[4,"a","GenericError","",{}]', other)).toBe(false);
+  }
+  expect(states()).toEqual([]);
+  expect(answer('[3,"a",{"status":"Rejected"}]')).toBe(true);
+  expect(states()).toEqual(["a rejected"]);
+});
+
+// Broken once on purpose: without the comparison of the message id (outgoing-calls.ts, settle) it fails: "expected true to
+// be false".
+test("[I5] [F11] an invented id settles nothing", () => {
   const { call, answer, states } = scene();
   call("a");
   expect(answer('[3,"x",{}]')).toBe(false);
@@ -238,7 +261,9 @@ test("[1.2-not-echoed] a station that repeats the secret which it was sent does 
   expect(stored.join() + JSON.stringify(events) + JSON.stringify(told)).not.toContain("hunter");
 });
 
-test("the connection ends: what was sent is unknown, what was not is not_connected", () => {
+// Broken once on purpose: with the open call forgotten when its connection ends (sessionClosed) it fails: "a unknown" is
+// missing.
+test("[I7] the connection ends: what was sent is unknown, what was not is not_connected", () => {
   const { call, outgoing, session, states, answer } = scene();
   call("a");
   call("b");
@@ -308,7 +333,9 @@ test("[F10] only 2.1 says CALLRESULTERROR to a result that breaks its schema", (
   expect(older.states()).toEqual(["a error"]);
 });
 
-test("both frames and both events go into the lane, in order, without the secret", () => {
+// Broken once on purpose: with the payload stored as it was sent (outgoing-calls.ts, send) it fails: the password stands
+// in the lane.
+test("[I12] both frames and both events go into the lane, in order, without the secret", () => {
   const { call, answer, stored, events, sent, told } = scene();
   call("a", "ChangeConfiguration", { key: "AuthorizationKey", value: "hunter2" }, { secretPaths: ["value"] });
   answer('[3,"a",{"status":"Accepted"}]');

@@ -64,9 +64,9 @@ function scene(taken?: Awaited<ReturnType<ConnectionLifeDeps["take"]>>) {
 test.each([
   [1_000, "it hangs up", 1001, undefined, "short"],
   [1_000, "its line breaks", 1006, undefined, "short"],
-  [59_999, "its line breaks", 1006, undefined, "short"],
-  [60_000, "its line breaks", 1006, undefined, "lasting"],
-  [60_000, "this node restarts", 1012, 1012, "lasting"],
+  [19_999, "its line breaks", 1006, undefined, "short"],
+  [20_000, "its line breaks", 1006, undefined, "lasting"],
+  [20_000, "this node restarts", 1012, 1012, "lasting"],
   [1_000, "more than 16 CALLs without waiting for an answer", 1008, 1008, "short"],
   [1_000, "not UTF-8", 1007, 1007, "short"],
   [1_000, "superseded by a newer connection", 1000, 1000, "neither"],

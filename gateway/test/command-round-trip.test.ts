@@ -111,7 +111,9 @@ test("published twice it is sent once; asked again afterwards, its outcome is to
   expect(received).toHaveLength(1);
 });
 
-test("[B7] a command for another epoch is not here", async () => {
+// Broken once on purpose: without the comparison of the epoch (command-listener.ts, onCommand) it fails: "received",
+// "sent" for "notHere".
+test("[I5] [B7] a command for another epoch is not here", async () => {
   const { received, publish, kinds, epoch, call } = await scene();
   await publish({ epoch: epoch - 1 });
   await until("answered", () => kinds().length > 0);
@@ -120,7 +122,8 @@ test("[B7] a command for another epoch is not here", async () => {
   expect(received).toHaveLength(1);
 });
 
-test("a sealed payload reaches the station, and nothing of it the lane", async () => {
+// Broken once on purpose: with the payload stored as it was sent (outgoing-calls.ts, send) it fails: no "***" in the lane.
+test("[I12] a sealed payload reaches the station, and nothing of it the lane", async () => {
   const { ws, received, publish, outcome, commandId, station } = await scene();
   const payload = '{"key":"AuthorizationKey","value":"hunter2hunter2hunter2"}';
   const sealedPayload = seal(parseSecretsKey(SECRETS_KEY), sealedPayloadContext(commandId), payload);

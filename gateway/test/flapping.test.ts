@@ -110,7 +110,8 @@ test("[B11] the wait doubles up to three minutes; a connection that lasts ends i
   const waits: number[] = [];
   for (let n = 0; n < 10; n++) {
     const next = await stay("short");
-    waits.push(next.kind === "flapping" ? Math.ceil(next.waitMs / 1_000) : 0);
+    // A busy machine may take some of it away before it is asked.
+    waits.push(next.kind === "flapping" ? Math.ceil(next.waitMs / 15_000) * 15 : 0);
     if (next.kind === "taken") await ownership.release(station.identity, next.takeover.epoch, "neither");
   }
   expect(waits).toEqual([0, 0, 0, 15, 30, 60, 120, 180, 180, 180]);

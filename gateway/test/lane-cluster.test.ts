@@ -1,72 +1,31 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startFaultyRedis } from "@dynamo-csms/local/faults/servers/faulty-redis";
 import type { FaultyRedis, RedisNode } from "@dynamo-csms/local/faults/contract";
 import { keySlot } from "@dynamo-csms/proto/key-slot";
 import { lane as laneKey } from "@dynamo-csms/proto/redis-keys";
 import { Cluster } from "ioredis";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { LANE_LIMITS } from "../inbound/lane-limits.ts";
 import { startCutProxy } from "./cut-proxy.ts";
-import { entriesOf, numbersIn, startLaneWorld, type LaneWorld } from "./lane-world.ts";
+import { loadOn, upTo, useFaultyLanes } from "./faulty-lanes.ts";
+import { entriesOf, numbersIn, type LaneWorld } from "./lane-world.ts";
 import { until } from "./world.ts";
 
+const { servers: startedServers, scene, masterOf } = useFaultyLanes("cluster");
 let servers: FaultyRedis;
 let cluster: Cluster;
-const open: LaneWorld[] = [];
-
-beforeAll(async () => {
-  servers = await startFaultyRedis("cluster");
+beforeAll(() => {
+  servers = startedServers();
   cluster = new Cluster(servers.directUrl.split(","), { slotsRefreshInterval: 500 });
   cluster.on("error", () => undefined); // killed on purpose
 });
-afterEach(async () => {
-  for (const world of open.splice(0)) await world.close();
-  for (const node of servers.nodes) {
-    node.resume();
-    await node.start();
-  }
-  await servers.healthy(60_000);
-});
-afterAll(async () => {
-  cluster.disconnect();
-  await servers.close();
-});
+afterAll(() => cluster.disconnect());
 
-async function scene({
-  url = servers.directUrl,
-  ...options
-}: Parameters<typeof startLaneWorld>[1] & { url?: string } = {}): Promise<LaneWorld> {
-  const world = await startLaneWorld(url, options);
-  open.push(world);
-  await world.lane.open();
-  return world;
-}
-
-const upTo = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
-const masterOf = (world: LaneWorld) => servers.masterOf(laneKey(world.lane.laneId));
 const numbers = async (world: LaneWorld) => numbersIn(await entriesOf(cluster, world.lane.laneId));
 
 async function replicaOf(master: RedisNode): Promise<RedisNode> {
   const info = String(await master.command("INFO", "replication"));
   const port = Number(/slave0:ip=[^,]*,port=(\d+)/.exec(info)?.[1]);
   return servers.nodes.find((node) => node.port === port) as RedisNode;
-}
-
-/** A load of frames until it is stopped; then all are sent. */
-function loadOn(world: LaneWorld): { stop(): Promise<void> } {
-  let sending = true;
-  const load = (async () => {
-    while (sending) {
-      for (let i = 0; i < 20; i++) world.frame();
-      await sleep(1);
-    }
-  })();
-  return {
-    async stop() {
-      sending = false;
-      await load;
-    },
-  };
 }
 
 test("lanes spread over the masters", async () => {

@@ -42,7 +42,9 @@ test("a server that keeps nothing on disk cannot promise the disk", async () => 
   await redis.config("SET", "appendonly", "yes");
 });
 
-test("ACK_REPLICAS: nothing is told before so many replicas have it", async () => {
+// Broken once on purpose: with WAIT's count left unread (lane-writer.ts, #commitGroup) it fails: [1] told while one of two
+// has it.
+test("[I1] ACK_REPLICAS: nothing is told before so many replicas have it", async () => {
   const replicas = [await startTestRedis(), await startTestRedis()];
   const controls = replicas.map(({ url }) => new Redis(url));
   await controls[0]?.replicaof("127.0.0.1", server.port);
@@ -56,4 +58,19 @@ test("ACK_REPLICAS: nothing is told before so many replicas have it", async () =
   await world.close(redis);
   for (const control of controls) control.disconnect();
   for (const replica of replicas) await replica.remove();
+});
+
+test("[A7] while too few replicas are there the writer is not healthy, though its server answers: nobody new is let in", async () => {
+  const world = await startLaneWorld(server.url, { durability: "replica", limits: { replyTimeoutMs: 3_000 } });
+  await world.lane.open();
+  expect(world.lane.healthy).toBe(true);
+  world.frame();
+  await until("it says so", () => !world.lane.healthy);
+  const replica = await startTestRedis();
+  const control = new Redis(replica.url);
+  await control.replicaof("127.0.0.1", server.port);
+  await until("it can keep its promise again", () => world.lane.healthy);
+  await world.close(redis);
+  control.disconnect();
+  await replica.remove();
 });

@@ -1,65 +1,37 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { startFaultyRedis } from "@dynamo-csms/local/faults/servers/faulty-redis";
 import type { FaultyRedis } from "@dynamo-csms/local/faults/contract";
 import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { lane as laneKey } from "@dynamo-csms/proto/redis-keys";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { LANE_LIMITS } from "../inbound/lane-limits.ts";
-import { entriesOf, numbersIn, startLaneWorld, type LaneWorld } from "./lane-world.ts";
+import { loadOn, upTo, useFaultyLanes } from "./faulty-lanes.ts";
+import { entriesOf, numbersIn, type LaneWorld } from "./lane-world.ts";
 import { until } from "./world.ts";
 
+const { servers: startedServers, scene, masterOf } = useFaultyLanes("sentinel");
 let servers: FaultyRedis;
 let redis: Redis;
-const open: LaneWorld[] = [];
-
 beforeAll(async () => {
-  servers = await startFaultyRedis("sentinel");
+  servers = startedServers();
   const log = pino({ level: "silent" });
   redis = connectRedis(parseRedisTarget(servers.directUrl), "commands", { connectionName: "test", log }) as Redis;
   await connectionReady(redis);
 });
-afterEach(async () => {
-  for (const world of open.splice(0)) await world.close();
-  for (const node of servers.nodes) {
-    node.resume();
-    await node.start();
-  }
-  await servers.healthy(60_000);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await servers.close();
-});
+afterAll(() => redis.disconnect());
 
-async function scene(options: Parameters<typeof startLaneWorld>[1] = {}): Promise<LaneWorld> {
-  const world = await startLaneWorld(servers.directUrl, options);
-  open.push(world);
-  await world.lane.open();
-  return world;
-}
-
-const upTo = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
 /** What the lane has, as soon as the Sentinels' primary is connected to. */
 async function numbers(world: LaneWorld): Promise<number[]> {
   await until("redis is back", () => redis.status === "ready");
   return numbersIn(await entriesOf(redis, world.lane.laneId));
 }
-const masterOf = (world: LaneWorld) => servers.masterOf(laneKey(world.lane.laneId));
 
 test.each(["redis", "replica"] as const)(
   "[A7] ACK_DURABILITY=%s: the primary killed under load, and nothing told as stored is missing or there twice",
   async (durability) => {
     const world = await scene({ durability });
-    let sending = true;
-    const load = (async () => {
-      while (sending) {
-        for (let i = 0; i < 20; i++) world.frame();
-        await sleep(1);
-      }
-    })();
+    const load = loadOn(world);
     await until("some stored", () => world.stored.length > 500);
     const master = await masterOf(world);
     await master.kill();
@@ -68,8 +40,7 @@ test.each(["redis", "replica"] as const)(
     // The promoted one may have no replica of its own until the killed one is back: until then it promises nothing.
     await master.start();
     await until("the promoted replica takes more", () => world.stored.length > before + 500);
-    sending = false;
-    await load;
+    await load.stop();
     await until("all told", () => world.stored.length + world.refused.length === world.sent());
     expect(world.laneIds).toHaveLength(1);
     expect(await numbers(world)).toEqual(upTo(world.sent()));
@@ -112,13 +83,7 @@ test.each(["stays silent", "goes on"])(
 test("[A7] a primary that takes writes and is not the Sentinels' any more is left at once; nothing is missing", async () => {
   const world = await scene();
   const master = await masterOf(world);
-  let sending = true;
-  const load = (async () => {
-    while (sending) {
-      world.frame();
-      await sleep(1);
-    }
-  })();
+  const load = loadOn(world, 1);
   await until("some stored", () => world.stored.length > 100);
   // It does not obey: it goes on as one that is out of the Sentinels' reach would.
   await master.command("ACL", "SETUSER", "default", "-replicaof", "-slaveof");
@@ -131,8 +96,7 @@ test("[A7] a primary that takes writes and is not the Sentinels' any more is lef
   const promoted = await masterOf(world);
   const before = world.stored.length;
   await until("more stored", () => world.stored.length > before + 500);
-  sending = false;
-  await load;
+  await load.stop();
   await until("all told", () => world.stored.length === world.sent());
   expect(await master.role()).toBe("master");
   expect(Number(await promoted.command("XLEN", laneKey(world.lane.laneId)))).toBeGreaterThan(500);

@@ -86,7 +86,9 @@ test("a writer that stood still for longer than its lease says so, and so does o
   await until("the lease was renewed too late", () => world.takenForDead() >= 2);
 });
 
-test("Redis killed under load: nothing told as stored is missing, nothing is there twice", async () => {
+// Broken once on purpose: with the entry told as stored when it is sent (lane-writer.ts, #send) it fails: the lane lacks
+// what was told.
+test("[I1] Redis killed under load: nothing told as stored is missing, nothing is there twice", async () => {
   // Acknowledged means on disk here, so that kill -9 may take nothing of it.
   await redis.config("SET", "appendfsync", "always");
   const world = await scene({ durability: "aof" });
@@ -253,7 +255,9 @@ test("[A9] an entry that Redis refused while it took a later one comes behind it
   await proxy.close();
 });
 
-test("frames that wait too long, or of which too many wait, are refused", async () => {
+// Broken once on purpose: without the bound of waiting bytes (lane-writer.ts, #append) it fails: of a thousand frames none
+// is refused.
+test("[I9] frames that wait too long, or of which too many wait, are refused", async () => {
   const proxy = await startCutProxy(server.port);
   const world = await scene({
     url: `redis://127.0.0.1:${proxy.port}`,
@@ -262,7 +266,7 @@ test("frames that wait too long, or of which too many wait, are refused", async 
   proxy.refuse();
   proxy.cut();
   await until("away", () => !world.lane.healthy);
-  while (world.refused.length === 0) world.frame();
+  while (world.refused.length === 0 && world.sent() < 1_000) world.frame();
   const waiting = world.sent() - 1;
   expect(world.refused).toEqual([world.sent()]); // by its bytes, at once
   world.pass(LANE_LIMITS.waitingAgeMs);
@@ -322,7 +326,9 @@ test("ACK_DURABILITY=replica: nothing is told while no replica has it", async ()
   expect(numbersIn(await entriesOf(redis, world.lane.laneId))).toEqual([1]);
 });
 
-test("ACK_DURABILITY=replica: a connection that is cut makes nothing durable that no replica has", async () => {
+// Broken once on purpose: with WAIT's count left unread (lane-writer.ts, #commitGroup) it fails: [1] told where no replica
+// has it.
+test("[I1] ACK_DURABILITY=replica: a connection that is cut makes nothing durable that no replica has", async () => {
   const proxy = await startCutProxy(server.port);
   const world = await scene({ url: `redis://127.0.0.1:${proxy.port}`, durability: "replica" });
   world.frame();
@@ -331,7 +337,6 @@ test("ACK_DURABILITY=replica: a connection that is cut makes nothing durable tha
   proxy.cut();
   await until("away", () => !world.lane.healthy);
   proxy.admit();
-  await until("back", () => world.lane.healthy);
   world.frame();
   await until("Redis has both", async () => numbersIn(await entriesOf(redis, world.lane.laneId)).length === 2);
   expect(world.stored).toEqual([]);

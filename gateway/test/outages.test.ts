@@ -24,7 +24,9 @@ afterAll(async () => {
 
 const START = { connectorId: 1, idTag: "A", meterStart: 0, timestamp: "2026-01-01T00:00:00Z" };
 
-test("nothing is answered before Redis has acknowledged it; what got through is answered after the reconnect, once", async () => {
+// Broken once on purpose: with the entry told as stored when it is sent (lane-writer.ts, #send) it fails: [3, "swallowed"]
+// where nothing may be.
+test("[I1] nothing is answered before Redis has acknowledged it; what got through is answered after the reconnect, once", async () => {
   const gateway = await world.gateway({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
   const station = await world.register();
   const { ws, call } = await connectStation(gateway.url, station);

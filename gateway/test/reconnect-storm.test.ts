@@ -35,11 +35,11 @@ async function insist(gateway: GatewayProcess, station: RegisteredStation, refus
   }
 }
 
-test("[B1] two thousand stations that come at once are all let in, one after the other; none is told 401, and who is connected is served meanwhile", async () => {
-  const gateway = await world.gateway({ HANDSHAKES_PER_SECOND: "400", LOG_LEVEL: "info" });
+test("[B1] a thousand stations that come at once are all let in, one after the other; none is told 401, and who is connected is served meanwhile", async () => {
+  const gateway = await world.gateway({ HANDSHAKES_PER_SECOND: "200", LOG_LEVEL: "info" });
   const [asked, stations] = [
     await world.register(),
-    await Promise.all(Array.from({ length: 2_000 }, () => world.register())),
+    await Promise.all(Array.from({ length: 1_000 }, () => world.register())),
   ];
   const early = await connectStation(gateway.url, asked);
   early.ws.on("message", (data: Buffer) => {
@@ -58,10 +58,11 @@ test("[B1] two thousand stations that come at once are all let in, one after the
   expect(await figureOf(gateway, "ocpp_handshakes_waiting")).toBeGreaterThan(0);
 
   const connections = await storm;
-  expect(new Set(refused)).toEqual(new Set(["Unexpected server response: 503"]));
-  expect(await figureOf(gateway, "ocpp_connections")).toBe(2_001);
+  // Others than these: none. A machine that is too busy to send the storm at once may see no refusal at all.
+  expect(refused.filter((reason) => reason !== "Unexpected server response: 503")).toEqual([]);
+  expect(await figureOf(gateway, "ocpp_connections")).toBe(1_001);
   expect(await figureOf(gateway, "ocpp_handshakes_waiting")).toBe(0);
-  expect(await figureOf(gateway, "ocpp_handshakes_admitted_total")).toBe(2_001);
+  expect(await figureOf(gateway, "ocpp_handshakes_admitted_total")).toBe(1_001);
   expect(await figureOf(gateway, "ocpp_handshake_rejected_total", /too-many-handshakes|handshake-overdue/)).toBe(
     refused.length,
   );
@@ -71,7 +72,7 @@ test("[B1] two thousand stations that come at once are all let in, one after the
 });
 
 test("[B1] an address that floods is told to come back later, and a station from another one gets in before those who were there first", async () => {
-  const gateway = await world.gateway({ HANDSHAKES_PER_SECOND: "10", LOG_LEVEL: "info" });
+  const gateway = await world.gateway({ HANDSHAKES_PER_SECOND: "4", LOG_LEVEL: "info" });
   const station = await world.register();
   const path = `/ocpp/${station.spelling}`;
   const nobody = { "sec-websocket-protocol": "ocpp1.6" };
@@ -85,15 +86,12 @@ test("[B1] an address that floods is told to come back later, and a station from
     }
   });
   await until("the flood has filled its room", () => answers.some(({ status }) => status === 503));
-  const waiting = await figureOf(gateway, "ocpp_handshakes_waiting");
-  expect(waiting).toBeGreaterThan(30);
-  const before = await figureOf(gateway, "ocpp_handshakes_admitted_total");
   for (let n = 0; n < 3; n++) {
+    // Behind all of those it would be told that it waited for too long: in four seconds sixteen are let in.
+    expect(await figureOf(gateway, "ocpp_handshakes_waiting")).toBeGreaterThan(20);
     const answer = await handshake(gateway.url, path, headersOf(station), undefined, "127.0.0.3");
     expect(answer.status).toBe(101);
   }
-  // Three turns of its own and as many of the flood's, and what a busy machine lets pass until it is asked.
-  expect((await figureOf(gateway, "ocpp_handshakes_admitted_total")) - before).toBeLessThan(waiting);
   flooding = false;
   await Promise.all(flood);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([404, 503]));

@@ -54,7 +54,9 @@ test("[B8] over a line of two seconds' round trip and a kilobyte a second all wo
   await line.close();
 });
 
-test("[B9] a station that never reads is let go at the bound, not answered, and loses nothing: it says again what was not answered", async () => {
+// Broken once on purpose: with a bound of a gigabyte (server.ts, MAX_BACKPRESSURE_BYTES) it fails: "never came true:
+// nobody owns it".
+test("[I9] [B9] a station that never reads is let go at the bound, not answered, and loses nothing: it says again what was not answered", async () => {
   const station = await world.register();
   const { ws } = await connectStation(gateway.url, station);
   const filesBefore = gateway.openFiles();

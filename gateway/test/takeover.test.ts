@@ -27,7 +27,9 @@ async function cutRedis(gateway: GatewayProcess, purpose: "commands" | "subscrib
 }
 
 describe.each(["the same node", "another node"])("a newer connection on %s", (where) => {
-  test("[1.7.1] [1.7.2] [1.7.3] takes the station over; the old one is closed, and its close changes nothing", async () => {
+  // Broken once on purpose: with RELEASE blind to the epoch (station-ownership.ts) it fails: the late close leaves no
+  // owner; with the former owner not told (tellFormer): the old socket stays open.
+  test("[I4] [1.7.1] [1.7.2] [1.7.3] takes the station over; the old one is closed, and its close changes nothing", async () => {
     const station = await world.register();
     const next = where === "the same node" ? first : second;
     const old = await connectStation(first.url, station);
@@ -60,7 +62,8 @@ test("[1.7.5] a stranger with the wrong password does not disturb the one who is
   ws.terminate();
 });
 
-test("[1.7.1] [B5] many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
+// Broken once on purpose: with the former owner not told (tellFormer) it fails: "never came true: all but one are closed".
+test("[I4] [1.7.1] [B5] many connections at the same moment on two nodes leave exactly one, and it is the owner", async () => {
   const station = await world.register();
   const attempts = await Promise.allSettled(
     Array.from({ length: 20 }, (_, i) => connectStation(i % 2 === 0 ? first.url : second.url, station)),
@@ -78,7 +81,9 @@ test("[1.7.1] [B5] many connections at the same moment on two nodes leave exactl
   survivor?.ws.terminate();
 });
 
-test("[1.7.1] a station that hung up is in nobody's hands, and its next epoch is higher", async () => {
+// Broken once on purpose: with TAKE giving the stored epoch, or a clock too coarse, it fails: "expected 1795 to be greater
+// than 1795".
+test("[I4] [1.7.1] a station that hung up is in nobody's hands, and its next epoch is higher", async () => {
   const station = await world.register();
   const connection = await connectStation(first.url, station);
   const { epoch } = await world.owner(station.identity);
@@ -94,7 +99,9 @@ test("[1.7.1] a station that hung up is in nobody's hands, and its next epoch is
   again.ws.terminate();
 });
 
-test("[1.7.1] epochs do not run backwards when Redis forgets them or its clock is behind", async () => {
+// Broken once on purpose: with the clock alone in TAKE, without the stored epoch, it fails: the next epoch is an hour
+// below the last.
+test("[I4] [1.7.1] epochs do not run backwards when Redis forgets them or its clock is behind", async () => {
   const station = await world.register();
   const future = Date.now() + 3_600_000;
   await world.redis.hset(`ocpp:owner:{${station.identity}}`, "epoch", future);
@@ -115,7 +122,9 @@ describe("after a cut between node and Redis", () => {
     ws.terminate();
   });
 
-  test("[1.7.2] a station that another node took, with the word of it lost, is closed", async () => {
+  // Broken once on purpose: with REASSERT writing over a newer owner it fails: the connection is never closed; with
+  // RELEASE blind to the epoch: the other node's name is gone.
+  test("[I4] [1.7.2] a station that another node took, with the word of it lost, is closed", async () => {
     const station = await world.register();
     const { closed } = await connectStation(first.url, station);
     const { epoch } = await world.owner(station.identity);

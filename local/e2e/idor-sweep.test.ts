@@ -85,7 +85,9 @@ test("[E3] what the sweep looks for is there: the owner sees it at every address
   });
 });
 
-test("[E3] no stranger of any kind sees or changes anything, by any operation, aimed at each place for an id", async () => {
+// Broken once on purpose: with the list of charge points for every organisation (operator-charge-point-routes.ts) it
+// fails: nine leaks are named.
+test("[I10] [E3] no stranger of any kind sees or changes anything, by any operation, aimed at each place for an id", async () => {
   const cases = world.operations.flatMap((operation) =>
     strangers.flatMap((stranger) => {
       const headers = stranger.headers(operation);
@@ -106,7 +108,8 @@ test("[E3] no stranger of any kind sees or changes anything, by any operation, a
   expect(await fingerprint(world.cluster, world.evidence, orgId)).toEqual(before);
 });
 
-test("[E3] where a list of the victim goes on leads a stranger nowhere", async () => {
+// Broken once on purpose: the same, and it fails: three leaks are named.
+test("[I10] [E3] where a list of the victim goes on leads a stranger nowhere", async () => {
   const lists = world.operations.filter(
     ({ method, query, access }) =>
       method === "GET" && access !== "public" && query.some(({ name }) => name === "cursor"),

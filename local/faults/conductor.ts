@@ -21,6 +21,8 @@ export interface ConductorSettings {
   stations: number;
   pace: number;
   folder: string;
+  /** With an asynchronous standby. */
+  postgres?: "replicated" | undefined;
   say(line: string): void;
   /** Told of each outcome as it comes. */
   outcome(outcome: FaultOutcome): void;
@@ -47,13 +49,16 @@ const COMMANDS_DEADLINE_MS = 90_000;
 
 /** Plays them all on one system. Throws when the harness or the system cannot even be started. */
 export async function playFaults(settings: ConductorSettings): Promise<FaultOutcome[]> {
-  const { topology, folder, say } = settings;
-  say(`${topology}: starting the system`);
+  const { topology, postgres, say } = settings;
+  const name = postgres === undefined ? topology : `${topology}-${postgres}`;
+  const folder = join(settings.folder, name);
+  say(`${name}: starting the system`);
   // Ledgers of an earlier run are of other stations.
-  rmSync(join(folder, topology), { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
   const system = await startSystem({
     topology,
-    folder: join(folder, topology),
+    folder,
+    postgres,
     counts: COUNTS,
     env: { HANDSHAKES_PER_SECOND: String(HANDSHAKES_PER_SECOND) },
   });
@@ -68,7 +73,7 @@ export async function playFaults(settings: ConductorSettings): Promise<FaultOutc
       stations,
       origins: system.gateways.map(({ name, port }) => ({ name, url: `ws://127.0.0.1:${port}` })),
       processes: Math.ceil(stations.length / STATIONS_PER_PROCESS),
-      ledgerFolder: join(folder, topology, "ledgers"),
+      ledgerFolder: join(folder, "ledgers"),
       idTag: FLEET_TAG,
     });
     closers.push(() => fleet.close());

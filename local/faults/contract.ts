@@ -3,6 +3,7 @@
 
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type { FleetSettings } from "./fleet/settings.ts";
+import type { ReplicatedPostgres } from "./servers/replicated-postgres.ts";
 
 /** How Redis is run: one server, a Redis Cluster of three masters with a replica each, or a primary watched by Sentinels. */
 export type Topology = "single" | "cluster" | "sentinel";
@@ -132,6 +133,8 @@ export interface FaultySystem {
   readonly apis: readonly Member[];
   readonly redis: FaultyRedis;
   readonly postgres: FaultyPostgres;
+  /** The same one, where the system was started with a standby; the reason where this machine cannot. */
+  readonly replicated?: ReplicatedPostgres | { reason: string };
   /** Between one gateway and its Redis (all nodes of it), by the gateway's name. */
   redisWay(gateway: string): Way;
   /** Between the gateways and the decisions processes. */
@@ -289,6 +292,8 @@ export interface Fault {
   id: string;
   title: string;
   topologies: readonly Topology[];
+  /** Played on a system of its own, smaller, whose Postgres has an asynchronous standby. */
+  postgres?: "replicated";
   /** Says why it cannot be run on this machine; undefined: it can. */
   unable?(world: World): Promise<string | undefined>;
   /** Injects the fault while the fleet works, and heals it. Throws only when the harness itself is at fault. */

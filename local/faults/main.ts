@@ -26,13 +26,25 @@ const startedAtMs = performance.now();
 const outcomes: FaultOutcome[] = [];
 const failures: string[] = [];
 for (const topology of options.on) {
-  const faults = faultsFor(topology, options.scale.form, options.only);
-  if (faults.length === 0) continue;
-  try {
-    await playFaults({ ...options, topology, faults, folder, say, outcome: tell });
-  } catch (cause) {
-    failures.push(`${topology}: ${(cause as Error).stack ?? String(cause)}`);
+  const all = faultsFor(topology, options.scale.form, options.only);
+  for (const postgres of [undefined, "replicated"] as const) {
+    const faults = all.filter((fault) => fault.postgres === postgres);
+    if (faults.length === 0) continue;
+    const size = postgres === undefined ? options : smaller(options);
+    try {
+      await playFaults({ ...options, ...size, topology, postgres, faults, folder, say, outcome: tell });
+    } catch (cause) {
+      failures.push(`${topology}: ${(cause as Error).stack ?? String(cause)}`);
+    }
   }
+}
+
+/** A second system beside the first costs its start; what it is for does not depend on its size. */
+function smaller({ scale, stations, pace }: HarnessOptions): Pick<HarnessOptions, "stations" | "pace"> {
+  return {
+    stations: Math.min(stations, scale.pick("replicated.stations", 400, 1_500)),
+    pace: Math.min(pace, scale.pick("replicated.pace", 120, 400)),
+  };
 }
 
 function tell(outcome: FaultOutcome): void {

@@ -95,13 +95,14 @@ test("a run in which everything is as it was told is fine", async () => {
   );
   const verdict = await judge([
     ...call("cp_1", "a", "StartTransaction", START, { transactionId: 11, status: "Accepted" }),
+    ...call("cp_1", "g", "Heartbeat", "heartbeat"),
     ...call("cp_1", "b", "MeterValues", `meter:${START}:${LATER}:3`),
     ...call("cp_1", "c", "StopTransaction", `stop:${START}:${LATER}`),
     ...call("cp_1", "d", "StatusNotification", `status:0:1:Available:${LATER}`),
     ...call("cp_1", "h", "Heartbeat", "heartbeat"),
     ...call("cp_2", "e", "TransactionEvent", `event:tx:0:Started:${AT}:2`),
   ]);
-  expect(verdict).toMatchObject({ ...FINE, acknowledged: 6, examples: [] });
+  expect(verdict).toMatchObject({ ...FINE, acknowledged: 7, examples: [] });
 });
 
 test("an acknowledged message that is not in the log is lost", async () => {

@@ -15,7 +15,8 @@ test("every line says which process it is of, and when", () => {
   expect(Date.parse(line()["time"] as string)).not.toBeNaN();
 });
 
-test("a secret that was logged by mistake does not reach the output", () => {
+// Broken once on purpose: without `redact` (logger.ts) it fails: the password is in the line.
+test("[I12] a secret that was logged by mistake does not reach the output", () => {
   const { log, line, text } = scene();
   log.info(
     { password: "canary", body: { provisioning_password: "canary", accessToken: "canary" }, authorization: "canary" },
@@ -26,7 +27,9 @@ test("a secret that was logged by mistake does not reach the output", () => {
   expect(text()).not.toContain("canary");
 });
 
-test("an error shows what it is and where it was thrown, not what a client library hung on it", () => {
+// Broken once on purpose: with all that hangs on an error told (logger.ts, errorFacts) it fails: the canary is in the
+// line.
+test("[I12] an error shows what it is and where it was thrown, not what a client library hung on it", () => {
   const { log, line, text } = scene();
   const cause = Object.assign(new Error("away"), { code: "ECONNREFUSED" });
   const error = Object.assign(new TypeError("NOAUTH", { cause }), {

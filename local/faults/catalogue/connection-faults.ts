@@ -1,4 +1,5 @@
 import type { Fault } from "../contract.ts";
+import { CHURN_FAULTS } from "./connection-churn-faults.ts";
 import { CONTEST_FAULTS } from "./connection-contest-faults.ts";
 import { HALF_OPEN_FAULTS } from "./connection-half-open-faults.ts";
 import { LINE_FAULTS } from "./connection-line-faults.ts";
@@ -9,6 +10,7 @@ import { STORM_FAULTS } from "./connection-storm-faults.ts";
 /** What stations and the lines to them do to a gateway, and the soak. */
 export const CONNECTION_FAULTS: readonly Fault[] = [
   ...STORM_FAULTS,
+  ...CHURN_FAULTS,
   ...HALF_OPEN_FAULTS,
   ...CONTEST_FAULTS,
   ...LINE_FAULTS,

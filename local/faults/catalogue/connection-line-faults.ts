@@ -133,7 +133,7 @@ export const LINE_FAULTS: readonly Fault[] = [
     async run({ system, scale }) {
       const count = scale.pick("B10.stations", 100, 1_000);
       const idleSeconds = scale.pick("B10.idleSeconds", 5, 60);
-      const seconds = scale.pick("B10.seconds", 16, 600);
+      const seconds = scale.pick("B10.seconds", 12, 600);
       const [other, , gateway] = system.gateways as [Member, Member, Member];
       const credentials = await system.generateStations(count + 2, "1.6");
       const idle = async (node: Member, those: readonly StationCredentials[]) => {

@@ -2,9 +2,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, FaultySystem, Member, StationCredentials } from "../contract.ts";
 import { LedgerFile } from "../fleet/ledger-file.ts";
-import { COLLECTING, grown, keptBy, tellKept } from "../odd-stations/kept-memory.ts";
+import { COLLECTING, FORGOTTEN_MS, grown, keptBy, tellKept } from "../odd-stations/kept-memory.ts";
 import { connectOdd, type OddStation } from "../odd-stations/odd-station.ts";
-import { mustConnect, originOf, severalAtATime, typical, unless, withGateway } from "../odd-stations/odd-world.ts";
+import {
+  allIn,
+  mustConnect,
+  originOf,
+  severalAtATime,
+  typical,
+  unless,
+  withGateway,
+} from "../odd-stations/odd-world.ts";
 import { trickle, TRICKLES, type Trickle } from "../odd-stations/trickle.ts";
 
 /** A connection may have 16 unanswered CALLs; with half of them its rate is not held up by the way there and back. */
@@ -22,7 +30,7 @@ export const LOAD_FAULTS: readonly Fault[] = [
     id: "B12",
     title: "very many messages on each of a few sockets",
     topologies: ["single"],
-    async run({ system, scale, watch }) {
+    async run({ system, fleet, scale, watch, until }) {
       const sockets = scale.pick("B12.sockets", 8, 4);
       const messages = scale.pick("B12.messages", 1_500, 100_000);
       const credentials = await system.generateStations(sockets, "1.6");
@@ -31,12 +39,14 @@ export const LOAD_FAULTS: readonly Fault[] = [
       const ledger = new LedgerFile(path);
       try {
         return await withGateway(gateway, COLLECTING, async () => {
+          await until("the fleet is where it stays", () => allIn(fleet), 60_000);
           const stations = await severalAtATime(credentials, sockets, (one) =>
             mustConnect({ origin: originOf(gateway), credentials: one, ledger }),
           );
           await Promise.all(stations.map((station) => say(station, WARM_UP_CALLS)));
           const before = await keptBy(gateway);
           const unanswered = await Promise.all(stations.map((station) => say(station, messages)));
+          await sleep(FORGOTTEN_MS);
           const after = await keptBy(gateway);
           const closed = stations.filter(({ isOpen }) => !isOpen).length;
           stations.forEach((station) => station.vanish());

@@ -21,11 +21,11 @@ export const CONTROL_PLANE_FAULTS: readonly Fault[] = [
     },
   },
   {
-    id: "K-decisions",
+    id: "A3-decisions",
     title: "a decisions process dies after its commit, before it answers",
     topologies: ["single"],
     async run({ system, scale, until }) {
-      const deaths = scale.pick("K-decisions.deaths", 2, 20);
+      const deaths = scale.pick("A3-decisions.deaths", 2, 20);
       for (let death = 0; death < deaths; death++) {
         const decisions = system.decisions[death % system.decisions.length] as Member;
         await decisions.stop();
@@ -41,11 +41,11 @@ export const CONTROL_PLANE_FAULTS: readonly Fault[] = [
     },
   },
   {
-    id: "K-api",
+    id: "A3-api",
     title: "an api process dies after a command's row is committed, before it is published",
     topologies: ["single"],
     async run({ system, scale, until, withCommands }) {
-      const deaths = scale.pick("K-api.deaths", 2, 20);
+      const deaths = scale.pick("A3-api.deaths", 2, 20);
       await withCommands(10, async () => {
         for (let death = 0; death < deaths; death++) {
           const api = system.apis[death % system.apis.length] as Member;

@@ -3,6 +3,7 @@ import { CONNECTION_FAULTS } from "./connection-faults.ts";
 import { CONTROL_PLANE_FAULTS } from "./control-plane-faults.ts";
 import { GATEWAY_FAULTS } from "./gateway-faults.ts";
 import { INTAKE_FAULTS } from "./intake-faults.ts";
+import { POSTGRES_FAILOVER_FAULTS } from "./postgres-failover-faults.ts";
 import { POSTGRES_FAULTS } from "./postgres-faults.ts";
 import { REDIS_FAULTS } from "./redis-faults.ts";
 
@@ -12,12 +13,13 @@ export const ALL_FAULTS: readonly Fault[] = [
   ...INTAKE_FAULTS,
   ...REDIS_FAULTS,
   ...POSTGRES_FAULTS,
+  ...POSTGRES_FAILOVER_FAULTS,
   ...CONTROL_PLANE_FAULTS,
   ...CONNECTION_FAULTS,
 ];
 
 /** The ones that matter most where Redis is more than one server: in the short form they stand for all. */
-const SHORT_ELSEWHERE = new Set(["A1", "A7", "A7-replica"]);
+const SHORT_ELSEWHERE = new Set(["A1", "A6", "A7"]);
 
 /** Nothing of it would be left in a short form. */
 const LONG_ONLY = new Set(["SOAK"]);

@@ -36,7 +36,7 @@ export const INTAKE_FAULTS: readonly Fault[] = [
     title: "no intake for long",
     topologies: ["single", "cluster", "sentinel"],
     async run({ system, scale, fleet, until }) {
-      const seconds = scale.pick("A10.seconds", 20, 300);
+      const seconds = scale.pick("A10.seconds", 12, 300);
       await Promise.all(system.intakes.map((intake) => intake.stop()));
       const before = (await fleet.stats()).acknowledged;
       await sleep(seconds * 1_000);
@@ -60,7 +60,7 @@ export const INTAKE_FAULTS: readonly Fault[] = [
     title: "an intake that holds lanes stands still and goes on when another has taken them",
     topologies: ["single"],
     async run({ system, scale, until }) {
-      const seconds = scale.pick("A11.seconds", 15, 120);
+      const seconds = scale.pick("A11.seconds", 13, 120);
       const [first, second] = system.intakes as [Member, Member];
       await second.stop();
       await until("the first has all lanes", async () => (await system.lag()) < 20, 60_000);

@@ -10,7 +10,7 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     title: "Postgres is killed and away",
     topologies: ["single"],
     async run({ system, scale, until, withCommands }) {
-      const seconds = scale.pick("A13.seconds", 20, 60);
+      const seconds = scale.pick("A13.seconds", 12, 60);
       const breaches: string[] = [];
       await withCommands(5, async () => {
         await system.postgres.kill();
@@ -32,7 +32,7 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     title: "Postgres's connections break again and again",
     topologies: ["single"],
     async run({ system, scale, withCommands }) {
-      const cuts = scale.pick("A13-cut.cuts", 10, 100);
+      const cuts = scale.pick("A13-cut.cuts", 6, 100);
       await withCommands(5, async () => {
         for (let cut = 0; cut < cuts; cut++) {
           await system.postgres.way.cut();
@@ -47,7 +47,7 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     title: "Postgres takes 500 ms for each statement",
     topologies: ["single"],
     async run({ system, scale, withCommands }) {
-      const seconds = scale.pick("A15.seconds", 15, 120);
+      const seconds = scale.pick("A15.seconds", 8, 120);
       const breaches: string[] = [];
       const before = new Map(system.gateways.map((one) => [one.name, residentBytes(one)]));
       await withCommands(2, async () => {

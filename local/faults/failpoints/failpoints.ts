@@ -3,6 +3,7 @@ import type { Member } from "../contract.ts";
 
 /**
  * Where a process may be broken from within:
+ * - before-xadd: a gateway dies with an entry in hand, before anything of it goes to Redis
  * - after-xadd: a gateway dies when Redis has acknowledged an entry, before anything of it is answered
  * - before-commit, after-commit: a process dies around a commit; with a text, of a transaction that has said it
  * - refuse-statements: this share of the statements in transactions, in percent, fails as deadlocks and serialization failures do
@@ -10,7 +11,7 @@ import type { Member } from "../contract.ts";
  * - block-loop: the event loop stands still for so many seconds
  */
 export type Failpoint =
-  | "after-xadd"
+  | `${"before" | "after"}-xadd`
   | `${"before" | "after"}-commit`
   | `${"before" | "after"}-commit:${string}`
   | `refuse-statements:${number}`

@@ -17,12 +17,15 @@ const die = () => {
   if (armed) process.kill(process.pid, "SIGKILL");
 };
 
-if (name === "after-xadd") {
+if (name === "before-xadd" || name === "after-xadd") {
   // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const send = Redis.prototype.sendCommand;
   Redis.prototype.sendCommand = function sendCommand(this: Redis, command, stream) {
-    // Before whoever waits for the reply: nothing of this entry is answered.
-    if (command.name.toLowerCase() === "xadd") void command.promise.then(die, () => {});
+    if (command.name.toLowerCase() === "xadd") {
+      if (name === "before-xadd") die();
+      // Before whoever waits for the reply: nothing of this entry is answered.
+      else void command.promise.then(die, () => {});
+    }
     return send.call(this, command, stream);
   };
 }

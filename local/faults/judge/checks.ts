@@ -42,7 +42,7 @@ create unlogged table if not exists harness.starts (
 export const FIND_IN_LOG = `
 update harness.calls c set rows = l.rows, place = l.place
 from (
-  select c.n, case when c.action = 'Heartbeat' then 1 else count(m.message_id) end as rows, max(array[m.epoch, m.seq::bigint]) as place
+  select c.n, case when c.action = 'Heartbeat' then 1 else count(m.message_id) end as rows, max(array[m.epoch, m.seq::bigint]) filter (where m.message_id is not null) as place
   from harness.calls c
   left join message_log m on m.station_id = c.station_id and m.message_id = c.message_id and m.direction = 0 and m.received_at >= $1
   group by c.n, c.action

@@ -39,7 +39,7 @@ export class OddStation {
     this.#settings = settings;
     this.identity = settings.credentials.identity;
     this.#write(["opened", Date.now(), this.identity, 1, ""]);
-    socket.on("message", (data) => this.#received(String(data)));
+    socket.on("message", (data) => this.#received((data as Buffer).toString())); // as "ws" gives it by default
     socket.on("error", () => {}); // "close" follows
     this.closed = new Promise((resolve) =>
       socket.once("close", (code) => {

@@ -1,6 +1,6 @@
 import { stationOwner } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
-import type { FaultySystem, Member, StationCredentials } from "../contract.ts";
+import type { FaultySystem, Fleet, Member, StationCredentials } from "../contract.ts";
 import { connectOdd, type OddSettings, type OddStation } from "./odd-station.ts";
 
 /** The origin of a gateway, or of a way to one. */
@@ -8,6 +8,12 @@ export const originOf = ({ port }: { port: number }): string => `ws://127.0.0.1:
 
 /** As a breach: what could be wrong, in words; nothing where it is not. */
 export const unless = (holds: boolean, breach: string): string[] => (holds ? [] : [breach]);
+
+/** Whether every station of a fleet is connected. */
+export async function allIn(fleet: Fleet): Promise<boolean> {
+  const { stations, connected } = await fleet.stats();
+  return stations === connected;
+}
 
 /** Median of numbers, and the largest: what is told of durations. NaN where there are none. */
 export function typical(values: readonly number[]): { median: number; max: number } {

@@ -15,6 +15,7 @@ import { ensureSecrets } from "../../secrets.ts";
 import { startProcess } from "../../server-process.ts";
 import type { FaultySystem, Member, StationCredentials, Topology, Way } from "../contract.ts";
 import { startFaultyPostgres } from "../servers/faulty-postgres.ts";
+import { startReplicatedPostgres } from "../servers/replicated-postgres.ts";
 import { startFaultyRedis } from "../servers/faulty-redis.ts";
 import { startWays } from "../servers/ways.ts";
 import { entriesBehind } from "./lanes.ts";
@@ -28,8 +29,16 @@ interface Settings {
   counts: Record<Member["kind"], number>;
   /** For all processes, over the defaults. */
   env?: Record<string, string>;
+  /** With an asynchronous standby, where this machine can. */
+  postgres?: "replicated" | undefined;
   /** Name → value as in postgresql.conf. */
   postgresParameters?: Record<string, string>;
+}
+
+function openDirectly(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 4 });
+  pool.on("error", () => {});
+  return pool;
 }
 
 const CLI = "control-plane/processes/cli/main.ts";
@@ -47,9 +56,12 @@ export async function startSystem(settings: Settings): Promise<FaultySystem> {
   try {
     const ways = await startWays();
     closers.push(() => ways.close());
+    const parameters = settings.postgresParameters ?? {};
+    const replicated =
+      settings.postgres === "replicated" ? await startReplicatedPostgres({ ways, parameters }) : undefined;
     const [redis, postgres, mail, secrets] = await Promise.all([
       startFaultyRedis(topology, { ways }),
-      startFaultyPostgres({ ways, parameters: settings.postgresParameters ?? {} }),
+      replicated === undefined || "reason" in replicated ? startFaultyPostgres({ ways, parameters }) : replicated,
       startMailSink({ folder: join(folder, "mail"), host: "127.0.0.1", httpPort: 0, smtpPort: 0 }),
       ensureSecrets(join(folder, "secrets")),
     ]);
@@ -119,13 +131,19 @@ export async function startSystem(settings: Settings): Promise<FaultySystem> {
       );
     });
 
-    const pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
-    pool.on("error", () => {});
+    let pool = openDirectly(postgres.url);
     closers.push(() => pool.end());
     const log = createLogger("fatal", "harness");
     const client = connectRedis(parseRedisTarget(redis.directUrl), "commands", { connectionName: "harness", log });
     closers.push(async () => client.disconnect());
-    const sql = async <Row>(text: string, values: unknown[] = []) => (await pool.query(text, values)).rows as Row[];
+    const sql = async <Row>(text: string, values: unknown[] = []) => {
+      // A standby that was promoted, or a server that was restored, is another one.
+      if (pool.options.connectionString !== postgres.url) {
+        await pool.end();
+        pool = openDirectly(postgres.url);
+      }
+      return (await pool.query(text, values)).rows as Row[];
+    };
 
     const command = async (name: string, file: string, args: string[]): Promise<string> => {
       const run = { command: process.execPath, args: ["--conditions=source", file, ...args], cwd: FOLDERS.root };
@@ -157,6 +175,7 @@ export async function startSystem(settings: Settings): Promise<FaultySystem> {
       apis,
       redis,
       postgres,
+      ...(replicated !== undefined && { replicated }),
       redisWay: (gateway) => redisWays.get(gateway) as Way,
       decisionsWay,
       apiKey,
