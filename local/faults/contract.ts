@@ -145,7 +145,7 @@ export interface FaultySystem {
   sql<Row>(text: string, values?: unknown[]): Promise<Row[]>;
   /** A REST call with the organisation's key, to an api process that lives. Answers without one: status 0. */
   rest(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown; headers: Headers }>;
-  /** Every lane is applied to its last entry. False: not in time. */
+  /** Waits until every lane is applied to its last entry. False: what waits has not become less for so long. */
   caughtUp(timeoutMs: number): Promise<boolean>;
   /** Frames that wait in the lanes, as entries. */
   lag(): Promise<number>;

@@ -59,7 +59,7 @@ export async function judgeCalls(system: Pick<FaultySystem, "sql">, segment: Seg
 
 async function insertCalls({ sql }: Pick<FaultySystem, "sql">, calls: AnsweredCall[], from: number): Promise<void> {
   const keys = calls.map((call) => parseCallKey(call.key));
-  const textOf = (value: unknown) => (value === undefined || value === null ? null : String(value));
+  const textOf = (value: unknown) => (typeof value === "string" || typeof value === "number" ? String(value) : null);
   await sql(
     `insert into harness.calls
      select u.n, u.station, s.id, u.message_id, u.action, u.sent, u.connector, u.evse, u.status, u.started_at, u.at, u.transaction_id, u.seq_no, u.vals, u.told_transaction, u.told_status
