@@ -44,12 +44,15 @@ export async function openOrm(
       ...limits,
       keepAlive: true,
       idle_in_transaction_session_timeout: 60_000,
-      // The ORM leaves times as text; with Dates a statement gives the same rows through sqlOf as through sqlOn.
-      onPoolCreated: (pool: pg.Pool) =>
+      onPoolCreated: (pool: pg.Pool) => {
+        // As in openPool.
+        pool.on("connect", (client) => client.on("error", () => {}));
+        // The ORM leaves times as text; with Dates a statement gives the same rows through sqlOf as through sqlOn.
         (pool.options.types as pg.TypeOverrides | undefined)?.setTypeParser(
           pg.types.builtins.TIMESTAMPTZ,
           (text: string) => new Date(text),
-        ),
+        );
+      },
     },
     forceUtcTimezone: true,
     ignoreUndefinedInQuery: true,
@@ -82,6 +85,8 @@ export function openPool(databaseUrl: string, size: number, applicationName: str
   });
   // An idle connection that breaks must not end the process; the next query gets a new one.
   pool.on("error", () => {});
+  // Nor one that breaks between two statements of who holds it: the next of them fails, and says so.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
 
@@ -98,23 +103,18 @@ export function sqlOn(client: pg.ClientBase | pg.Pool): Sql {
 /** Runs `work` in one transaction of its own on the pool: committed when it resolves, rolled back when it throws. */
 export async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  // A connection that breaks between two statements says so here, and nowhere else to listen would end the process.
-  // The next statement fails with it.
-  const ignore = () => {};
-  client.on("error", ignore);
-  const release = (fault?: Error) => {
-    client.off("error", ignore);
-    client.release(fault);
-  };
   try {
     await client.query("begin");
     const result = await work(sqlOn(client));
     await client.query("commit");
-    release();
+    client.release();
     return result;
   } catch (cause) {
     // A connection whose rollback fails is broken: taken out of the pool.
-    await client.query("rollback").then(() => release(), release);
+    await client.query("rollback").then(
+      () => client.release(),
+      (fault: Error) => client.release(fault),
+    );
     throw cause;
   }
 }

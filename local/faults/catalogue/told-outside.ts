@@ -37,7 +37,7 @@ export async function watchOutside(system: FaultySystem): Promise<Outside> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
   const made = await system.rest("POST", "/api/v1/webhooks/endpoints", { url, events: EVENTS });
-  const { endpoint_id: endpointId } = made.body as { endpoint_id?: string };
+  const { id: endpointId } = made.body as { id?: string };
   if (made.status !== 201 || endpointId === undefined)
     throw new Error(`no webhook endpoint: ${made.status} ${JSON.stringify(made.body)}`);
 
