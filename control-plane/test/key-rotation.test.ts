@@ -88,4 +88,4 @@ test("[E2] keys are added, switched and removed under load: no token that is sti
   expect([...statuses.keys()]).toEqual([200]);
   expect(statuses.get(200)).toBeGreaterThan(100);
   expect(await ask(old)).toBe(401);
-});
+}, 240_000);

@@ -1,4 +1,4 @@
-import { LANE_PATTERN, laneIdOf } from "@dynamo-csms/proto/redis-keys";
+import { LANE_PATTERN, lane, laneIdOf } from "@dynamo-csms/proto/redis-keys";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { Cluster } from "ioredis";
 
@@ -12,7 +12,8 @@ export async function entriesBehind({ redis, sql }: Deps): Promise<number> {
   const rows = await sql<{ id: string; offset: string }>(`select id, "offset" from lanes where finished_at is null`);
   const offsets = new Map(rows.map((row) => [row.id, numberOf(row.offset)]));
   let behind = 0;
-  for (const key of await laneKeys(redis)) {
+  // Also those that are on record: right after a failover a client does not know every master.
+  for (const key of new Set([...(await laneKeys(redis)), ...rows.map(({ id }) => lane(id))])) {
     const info = (await redis.xinfo("STREAM", key).catch(gone)) as unknown[] | undefined;
     if (info === undefined) continue;
     const last = numberOf(String(info[info.indexOf("last-generated-id") + 1]));
