@@ -5,7 +5,6 @@ import pg from "pg";
 type Query = (this: pg.Client, ...args: unknown[]) => unknown;
 
 const diesAt = process.env["DIES_AT"] as string;
-// oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
 const query = pg.Client.prototype.query as unknown as Query;
 const patched: Query = function patched(this: pg.Client, ...args) {
   const [first] = args;

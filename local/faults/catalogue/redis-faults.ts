@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { stationOwner } from "@dynamo-csms/proto/redis-keys";
+import { lane } from "@dynamo-csms/proto/redis-keys";
 import type { Fault, FaultySystem, Member, RedisNode, World } from "../contract.ts";
 
 const EVERYWHERE = ["single", "cluster", "sentinel"] as const;
 const ELSEWHERE = ["cluster", "sentinel"] as const;
 
 /** Some key: on a cluster its master stands for any. */
-const SOME_KEY = stationOwner("some-station" as never);
+const SOME_KEY = lane("some-lane");
 
 /** Redis that dies, forgets, fills up, is cut off and fails over. */
 export const REDIS_FAULTS: readonly Fault[] = [

@@ -18,7 +18,6 @@ const die = () => {
 };
 
 if (name === "before-xadd" || name === "after-xadd") {
-  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const send = Redis.prototype.sendCommand;
   Redis.prototype.sendCommand = function sendCommand(this: Redis, command, stream) {
     if (command.name.toLowerCase() === "xadd") {
@@ -31,7 +30,6 @@ if (name === "before-xadd" || name === "after-xadd") {
 }
 
 if (name === "poison") {
-  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const query = pg.Client.prototype.query as unknown as Query;
   const patched: Query = function patched(this: pg.Client, ...args) {
     // As a value that the server cannot take, whoever looks at it: a data exception, each time.
@@ -45,7 +43,6 @@ if (name === "poison") {
 }
 
 if (name?.endsWith("-commit") || name === "refuse-statements") {
-  // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const query = pg.Client.prototype.query as unknown as Query;
   const inTransaction = new WeakSet<pg.Client>();
   const marked = new WeakSet<pg.Client>();
