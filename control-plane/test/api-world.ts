@@ -141,7 +141,10 @@ export async function startApiWorld(overrides: Record<string, string> = {}, post
       await ask("POST", "/api/v1/installer/signup", { body: { ...SIGN_UP, email } });
       const { url: link } = (await this.mailTo(email, "verify_email")) as { url: string };
       await ask("GET", link.slice(config.publicApiUrl.length));
-      const { body } = await ask("POST", "/api/v1/installer/login", { body: { email, password: SIGN_UP.password } });
+      const { status, body } = await ask("POST", "/api/v1/installer/login", {
+        body: { email, password: SIGN_UP.password },
+      });
+      if (status !== 200) throw new Error(`the installer could not log in: ${status} ${JSON.stringify(body)}`);
       return { installerId: body.installer_id, token: body.access_token, email };
     },
     /** A project of the organisation with the installer assigned to it. */
