@@ -1,3 +1,5 @@
+import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
+
 /** The part of JSON Schema draft-07 that OCPP's schemas use. Anything else stops the generator (rewrite-schema.ts). */
 export interface JsonSchema {
   $id?: string;
@@ -28,7 +30,7 @@ export interface MessageSchema {
 
 /** Every message of one OCPP version, with the classes that they share. */
 export interface SchemaSet {
-  version: string;
+  version: OcppVersion;
   /** What names of this version end in: BootNotificationRequest16. */
   suffix: string;
   messages: MessageSchema[];
