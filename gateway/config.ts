@@ -35,6 +35,10 @@ export interface GatewayConfig {
   maxFrameBytes: number;
   /** Handshakes let in per second; 0: as many as come. */
   handshakesPerSecond: number;
+  /** Of each connection, in the long run; more wait for their turn, unanswered. */
+  callsPerSecond: number;
+  /** Whether plain CALLs are looked at by generated scanners; else by JSON.parse and the validators, as all others. */
+  payloadScanner: "on" | "off";
   /** So many short connections of a station in a row are let pass; 0: any number. */
   flappingConnections: number;
   pingIntervalMs: number;
@@ -109,6 +113,8 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     maxFrameBytes: read.integer("MAX_FRAME_BYTES", 1_048_576, 16_384, 16_777_216),
     handshakesPerSecond: read.integer("HANDSHAKES_PER_SECOND", 500, 0, 100_000),
     flappingConnections: read.integer("FLAPPING_CONNECTIONS", 100, 0, 10_000),
+    callsPerSecond: read.integer("CALLS_PER_SECOND", 100, 1, 1_000_000),
+    payloadScanner: read.choice("PAYLOAD_SCANNER", "on", ["on", "off"]),
     drainClosesPerSecond: read.integer("DRAIN_CLOSES_PER_SECOND", 500, 1, 100_000),
     pingIntervalMs,
     idleTimeoutMs,

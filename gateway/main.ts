@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { payloadScanner, transactionUpdateScanner } from "@dynamo-csms/ocpp-schemas/payload-scanners";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
@@ -15,6 +16,7 @@ import { createLaneRoutes } from "./inbound/lane-route.ts";
 import { createLaneWriter } from "./inbound/lane-writer.ts";
 import { createPayloadCheck } from "./inbound/payload-check.ts";
 import { createReceiveFrame } from "./inbound/receive-frame.ts";
+import { createTakePlainCall } from "./inbound/take-plain-call.ts";
 import { createMetrics } from "./metrics.ts";
 import { createCommandListener } from "./outbound/command-listener.ts";
 import { createOutgoingCalls } from "./outbound/outgoing-calls.ts";
@@ -27,8 +29,10 @@ import { createStationOwnership } from "./ownership/station-ownership.ts";
 import { admit } from "./sockets/admission.ts";
 import { AttemptLimit } from "./sockets/attempt-limits.ts";
 import { createAttemptLog } from "./sockets/attempt-log.ts";
+import { createAttemptStore } from "./sockets/attempt-store.ts";
 import { closeInWaves } from "./sockets/close-in-waves.ts";
 import { createConnectionLife } from "./sockets/connection-life.ts";
+import { createReadRecord } from "./sockets/read-records.ts";
 import { createRefreshRecord } from "./sockets/refresh-record.ts";
 import { startSocketServer } from "./sockets/server.ts";
 import { SessionRegistry } from "./sockets/session-registry.ts";
@@ -72,9 +76,12 @@ const lane = createLaneWriter({
 });
 
 const sessions = new SessionRegistry();
+// On a cluster each station's keys may be on another server; elsewhere one command serves many stations.
+const atOnce = config.redis.kind === "cluster" ? 1 : 64;
 const ownership = createStationOwnership({
   redis,
   nodeId,
+  atOnce,
   flappingConnections: config.flappingConnections,
 });
 const keeper = new OwnershipKeeper({ sessions: () => sessions.all(), ownership, pause, log });
@@ -95,7 +102,7 @@ const lookups = new AttemptLimit({ burst: 500, perSecond: 100, maxKeys: 1, nowMs
 // Redis is told of an attempt in ten seconds per address and station; what is the same within a batch counts once.
 const attempts = createAttemptLog({
   nodeId,
-  redis,
+  store: createAttemptStore(redis, atOnce),
   limit: new AttemptLimit({ burst: 20, perSecond: 0.1, maxKeys: 50_000, nowMs }),
   every: (ms, run) => {
     const timer = setInterval(run, ms);
@@ -109,6 +116,7 @@ const attempts = createAttemptLog({
   log,
 });
 const directory = createStationDirectory({
+  readRecord: createReadRecord(redis, atOnce),
   redis,
   lookup: (identity) => decisions.lookup(identity),
   mayLookUp: () => lookups.take("all"),
@@ -132,8 +140,11 @@ const receiveFrame = createReceiveFrame({
   redis,
   authorizeOffline: config.authorizeOffline,
   decisionHoldMs: config.decisionHoldMs,
+  callsPerSecond: config.callsPerSecond,
   metrics,
 });
+const scanners = { scannerOf: payloadScanner, updateScannerOf: transactionUpdateScanner };
+const takePlainCall = config.payloadScanner === "on" ? createTakePlainCall({ lane, scanners, metrics }) : () => false;
 const probe = createLivenessProbe({
   nodeId,
   publisher: redis,
@@ -173,7 +184,6 @@ const life = createConnectionLife({
   ownershipEnded: (identity, epoch, stay) => keeper.ended(identity, epoch, stay),
   sessions,
   appendEvent: (session, event) => lane.appendEvent(session, event),
-  sessionOpened: (session) => outgoing.sessionOpened(session),
   sessionClosed: (session) => outgoing.sessionClosed(session),
   metrics,
   nowMs,
@@ -256,6 +266,7 @@ sockets = await startSocketServer({
   maxWithoutRequest: MAX_WITHOUT_REQUEST,
   life,
   attempts,
+  takePlainCall,
   receiveFrame,
   metrics,
   log,

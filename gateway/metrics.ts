@@ -1,5 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { TalliedCounter } from "./tallied-counter.ts";
+import { TalliedHistogram } from "./tallied-histogram.ts";
 
 export type GatewayMetrics = ReturnType<typeof createMetrics>;
 
@@ -102,15 +104,16 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       registers,
     }),
     /** direction: in | out; type: call | callResult | callError | callResultError | send | broken; action: a known one, "unknown", or "" where the frame has none. */
-    frames: new Counter({
+    frames: new TalliedCounter({
       name: "ocpp_frames_total",
       help: "Frames",
       labelNames: ["direction", "type", "action", "version"] as const,
       registers,
     }),
-    frameBytes: new Histogram({
+    frameBytes: new TalliedHistogram({
       name: "ocpp_frame_bytes",
       help: "Size of received frames",
+      labelNames: [],
       buckets: [64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576],
       registers,
     }),
@@ -121,7 +124,7 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       registers,
     }),
     /** direction: in (from receipt to our answer) | out (from sending to the station's answer). */
-    callDuration: new Histogram({
+    callDuration: new TalliedHistogram({
       name: "ocpp_call_duration_seconds",
       help: "Time to the answer of a CALL",
       labelNames: ["direction", "action", "outcome"] as const,
@@ -140,9 +143,10 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       labelNames: ["why"] as const,
       registers,
     }),
-    publishDuration: new Histogram({
+    publishDuration: new TalliedHistogram({
       name: "ocpp_stream_publish_duration_seconds",
       help: "From the append of a lane entry to Redis' acknowledgement",
+      labelNames: [],
       buckets: SECONDS,
       registers,
     }),
@@ -166,7 +170,7 @@ export function createMetrics(build: { version: string; nodeId: string }) {
       help: "Times that Redis lost acknowledged entries which could not be filled again",
       registers,
     }),
-    /** where: open | message | close (of a WebSocket) | stored (a frame's word from the lane). */
+    /** where: upgrade | open | message | close (of a WebSocket) | stored (a frame's word from the lane). */
     faults: new Counter({
       name: "ocpp_faults_total",
       help: "Exceptions of ours, held to the one connection that they came up with",

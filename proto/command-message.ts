@@ -96,7 +96,7 @@ export interface CommandOutcome {
   answeredAs?: { epoch: number; seq: number };
 }
 
-/** A gateway's word on a command: receipt within 2 s, then sent, then the outcome. "notHere": this node does not hold that connection. */
+/** A gateway's word on a command: receipt within 2 s (where it is not sent at once), then sent, then the outcome. "notHere": this node does not hold that connection. */
 export type CommandReport = { v: typeof COMMAND_FORMAT; commandId: string; nodeId: string; epoch: number } & (
   | { kind: "received" }
   | { kind: "notHere" }

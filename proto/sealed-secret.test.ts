@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { parseSecretsKey, seal, unseal } from "./sealed-secret.ts";
 import { digestPassword, matchPassword, parsePeppers } from "./station-password.ts";
@@ -11,6 +12,14 @@ test("a sealed secret opens only in its own context, with its own key, unchanged
   expect(() => unseal(parseSecretsKey(Buffer.alloc(32, 8).toString("base64")), "commands/cmd_1", sealed)).toThrow();
   expect(() => unseal(key, "commands/cmd_1", `${sealed.slice(0, -2)}AA`)).toThrow();
   expect(seal(key, "commands/cmd_1", "geheim")).not.toBe(sealed);
+});
+
+test("a password's digest is HMAC-SHA-256 under the pepper, for keys and passwords of every length", () => {
+  for (let length = 0; length < 200; length += 1) {
+    const [pepper, password] = [randomBytes(length), randomBytes(199 - length)];
+    const standard = createHmac("sha256", pepper).update(password).digest("hex");
+    expect(digestPassword(password, pepper).toString("hex")).toBe(standard);
+  }
 });
 
 test("a password matches by its bytes on the wire, current or pending, and only under its own pepper", () => {

@@ -1,12 +1,43 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { StationVerifier } from "./station-record.ts";
 
 /** id → secret bytes. The first is used for new passwords, the others until their stations changed theirs. */
 export type Peppers = ReadonlyMap<string, Buffer>;
 
-/** HMAC-SHA-256 under a pepper, not argon2: passwords are generated (119 bit), and a reconnect storm must stay cheap. */
+const BLOCK_BYTES = 64;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
+
+/**
+ * HMAC-SHA-256 under a pepper, not argon2: passwords are generated (119 bit), and a reconnect storm must stay cheap. Put
+ * together of its two hashes (RFC 2104 §2): for inputs this short, Node's own spends nine tenths of its time on the key.
+ */
 export function digestPassword(password: Uint8Array, pepper: Buffer): Buffer {
-  return createHmac("sha256", pepper).update(password).digest();
+  const { inner, outer } = padsOf(pepper);
+  const fits = BLOCK_BYTES + password.length <= inner.length;
+  const message = fits ? inner : Buffer.concat([inner.subarray(0, BLOCK_BYTES)], BLOCK_BYTES + password.length);
+  message.set(password, BLOCK_BYTES);
+  outer.set(hash("sha256", message.subarray(0, BLOCK_BYTES + password.length), "buffer"), BLOCK_BYTES);
+  return hash("sha256", outer, "buffer");
+}
+
+/** Both blocks of a key, each with room behind it for what is hashed after it. */
+interface Pads {
+  inner: Buffer;
+  outer: Buffer;
+}
+
+const padsOfPeppers = new WeakMap<Buffer, Pads>();
+
+function padsOf(pepper: Buffer): Pads {
+  const known = padsOfPeppers.get(pepper);
+  if (known !== undefined) return known;
+  const key = pepper.length > BLOCK_BYTES ? hash("sha256", pepper, "buffer") : pepper;
+  const pads = { inner: Buffer.alloc(4 * BLOCK_BYTES, INNER_PAD), outer: Buffer.alloc(BLOCK_BYTES + 32, OUTER_PAD) };
+  for (const pad of [pads.inner, pads.outer])
+    for (const [at, byte] of key.entries()) pad[at] = (pad[at] as number) ^ byte;
+  padsOfPeppers.set(pepper, pads);
+  return pads;
 }
 
 /** Compared against when there is nothing to compare with, so that unknown stations cost as much as known ones. */
@@ -37,22 +68,28 @@ export function matchPassword(
   digest: (password: Uint8Array, pepper: Buffer) => Buffer = digestPassword,
 ): PasswordMatch | undefined {
   const readings = readingsOf(wire);
+  const stored = storedDigests(verifiers);
   let match: PasswordMatch | undefined;
   for (const [pepperId, pepper] of peppers) {
     for (const [index, { bytes, counts }] of readings.entries()) {
       const actual = digest(bytes, pepper);
       const asSent = index === 0;
-      for (let slot = 0; slot < Math.max(VERIFIERS, verifiers.length); slot++) {
+      for (const [slot, expected] of stored.entries()) {
         const verifier = verifiers[slot];
-        const stored = Buffer.from(verifier?.digest ?? NO_DIGEST_TEXT, "base64");
-        const usable = verifier?.pepperId === pepperId && stored.length === actual.length;
-        const same = timingSafeEqual(actual, usable ? stored : NO_DIGEST);
+        const usable = verifier?.pepperId === pepperId && expected.length === actual.length;
+        const same = timingSafeEqual(actual, usable ? expected : NO_DIGEST);
         if (same && usable && counts && verifier !== undefined && (match === undefined || (asSent && !match.asSent)))
           match = { verifier, asSent };
       }
     }
   }
   return match;
+}
+
+/** As many for everybody. */
+function storedDigests(verifiers: readonly StationVerifier[]): Buffer[] {
+  const length = Math.max(VERIFIERS, verifiers.length);
+  return Array.from({ length }, (_, slot) => Buffer.from(verifiers[slot]?.digest ?? NO_DIGEST_TEXT, "base64"));
 }
 
 /** True when the bytes that came over the wire are one of the station's passwords, as they were sent. */

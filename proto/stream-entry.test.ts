@@ -129,3 +129,29 @@ describe("lane entry", () => {
     expect(() => decodeEntry(whole.subarray(0, whole.length - 1))).toThrow(RangeError);
   });
 });
+
+test("a staged frame stands in the entry as if it had been added, and only once it is", () => {
+  const prefix = framePrefix("2.0.1", AT_MS, identity);
+  const text = (id: string) => Buffer.from(`[2,"${id}","Heartbeat",{}]`);
+  const added = new EntryBuilder(16);
+  const staged = new EntryBuilder(16);
+  for (const builder of [added, staged]) builder.add(prefix, 0, 1, AT_MS, text("1"), undefined);
+  added.add(prefix, 0, 2, AT_MS + 3, text("2"), undefined);
+
+  staged.stage(prefix.length, Buffer.from("left out, and longer than what comes instead of it"));
+  const at = staged.stage(prefix.length, text("2"));
+  const { length } = text("2");
+  expect(Buffer.from(staged.bytesSoFar.subarray(at, at + length + 1)).toString()).toBe(`${text("2").toString()}\0`);
+  staged.addStaged(prefix, 2, AT_MS + 3, length);
+  staged.stage(prefix.length, text("3"));
+  expect([staged.count, staged.bytes]).toEqual([added.count, added.bytes]);
+  const entry = staged.finish();
+  expect(entry).toEqual(added.finish());
+  expect(entry.toString("utf8", at, at + length)).toBe(text("2").toString());
+
+  // As the first of an entry, too.
+  added.add(prefix, 0, 4_294_967_295, AT_MS + 9, text("4"), undefined);
+  staged.stage(prefix.length, text("4"));
+  staged.addStaged(prefix, 4_294_967_295, AT_MS + 9, length);
+  expect(staged.finish()).toEqual(added.finish());
+});

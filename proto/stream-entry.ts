@@ -72,6 +72,8 @@ export class UnknownEntryFormat extends Error {
 }
 
 const ENTRY_HEADER = 7;
+/** In front of a frame's prefix: its length, seq and time. */
+const FRAME_HEAD = 4 + 4 + 2;
 /** From seq to epoch. */
 const FRAME_FIXED = 4 + 2 + 1 + 6;
 /** `ms after base` is a u16, so a builder must not live longer than this. */
@@ -87,14 +89,28 @@ const BASE_BEFORE_FIRST_MS = 25_000;
  * The flags byte is filled in by the builder.
  */
 export function framePrefix(version: OcppVersion, epoch: number, identity: StationIdentity | ""): Buffer {
-  const name = Buffer.from(identity, "utf8");
-  if (name.length > 255) throw new Error("identity over 255 bytes");
-  const prefix = Buffer.alloc(8 + name.length);
+  const nameBytes = Buffer.byteLength(identity, "utf8");
+  if (nameBytes > 255) throw new Error("identity over 255 bytes");
+  const prefix = takePrefixBytes(8 + nameBytes);
   prefix[0] = OCPP_VERSIONS.indexOf(version) << 4;
   prefix.writeUIntLE(epoch, 1, 6);
-  prefix[7] = name.length;
-  name.copy(prefix, 8);
+  prefix[7] = nameBytes;
+  prefix.write(identity, 8, "utf8");
   return prefix;
+}
+
+/**
+ * Prefixes live as long as their connections. Cut from pieces of their own they cost little more than their bytes; cut from
+ * Node's pool each might keep 8 KiB of what else was in it.
+ */
+const PREFIX_PIECE_BYTES = 1_024;
+let prefixPiece = Buffer.alloc(0);
+
+function takePrefixBytes(length: number): Buffer {
+  if (prefixPiece.length < length) prefixPiece = Buffer.allocUnsafeSlow(PREFIX_PIECE_BYTES);
+  const taken = prefixPiece.subarray(0, length);
+  prefixPiece = prefixPiece.subarray(length);
+  return taken;
 }
 
 /** Packs frames into one preallocated buffer. Not for reuse across turns: `finish` resets it. */
@@ -132,22 +148,11 @@ export class EntryBuilder {
     text: Uint8Array,
     answer: GivenAnswer | undefined,
   ): void {
-    if (this.#count === 0) {
-      this.#length = ENTRY_HEADER;
-      this.#baseMs = Math.max(0, atMs - BASE_BEFORE_FIRST_MS);
-      this.#buffer[0] = ENTRY_FORMAT;
-      this.#buffer.writeUIntLE(this.#baseMs, 1, 6);
-    }
     const answerBytes = answer === undefined ? 0 : 8 + answer.text.length;
     const following = 6 + prefix.length + answerBytes + text.length;
-    this.#reserve(4 + following);
+    this.#reserve(this.#end + 4 + following);
+    let at = this.#head(prefix, seq, atMs, following);
     const b = this.#buffer;
-    let at = this.#length;
-    at = b.writeUInt32LE(following, at);
-    at = b.writeUInt32LE(seq, at);
-    // For a caller that does not ask `fits`: no offset may be negative.
-    at = b.writeUInt16LE(Math.min(Math.max(atMs - this.#baseMs, 0), MAX_ENTRY_AGE_MS), at);
-    b.set(prefix, at);
     b[at] = (prefix[0] as number) | flags | (answer === undefined ? 0 : FLAG_ANSWER);
     at += prefix.length;
     if (answer !== undefined) {
@@ -161,17 +166,78 @@ export class EntryBuilder {
     this.#count += 1;
   }
 
-  /** The entry (a copy), and the builder is empty again. */
-  finish(): Buffer {
-    const entry = Buffer.from(this.#buffer.subarray(0, this.#length));
+  /**
+   * Lays a frame without flags or answer out where `addStaged` would have it stand, with a 0 byte behind it; until then it is
+   * no part of the entry, and whatever else is added or staged takes its place. So a frame is copied once and looked at here.
+   * @returns its place in `bytesSoFar`
+   */
+  stage(prefixLength: number, text: Uint8Array): number {
+    const at = this.#end + FRAME_HEAD + prefixLength;
+    const end = at + text.length;
+    this.#reserve(end + 1);
+    this.#buffer.set(text, at);
+    this.#buffer[end] = 0;
+    return at;
+  }
+
+  /** What is packed, and what is staged behind it. Another buffer after each `add`, `stage` and `finish`. */
+  get bytesSoFar(): Uint8Array {
+    return this.#buffer;
+  }
+
+  /** Adds the frame that was staged last, with the same prefix. @param length its bytes */
+  addStaged(prefix: Buffer, seq: number, atMs: number, length: number): void {
+    this.#length = this.#head(prefix, seq, atMs, 6 + prefix.length + length) + prefix.length + length;
+    this.#count += 1;
+  }
+
+  /** The entry (a copy), and the builder is empty again. @param room for an entry of this many bytes */
+  finish(room: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
+    const entry = room(this.#length);
+    this.#buffer.copy(entry, 0, 0, this.#length);
     this.#count = 0;
     this.#length = 0;
     return entry;
   }
 
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + more));
+  /** Where the next frame begins. */
+  get #end(): number {
+    return this.#count === 0 ? ENTRY_HEADER : this.#length;
+  }
+
+  /**
+   * Writes what stands in front of a frame's prefix, and the prefix; in front of the first frame the entry's own head. By
+   * bytes, because it is done for every frame of every station.
+   * @param following bytes behind the length @returns where the prefix stands
+   */
+  #head(prefix: Buffer, seq: number, atMs: number, following: number): number {
+    const b = this.#buffer;
+    const start = this.#end;
+    if (this.#count === 0) {
+      this.#baseMs = Math.max(0, atMs - BASE_BEFORE_FIRST_MS);
+      b[0] = ENTRY_FORMAT;
+      b.writeUIntLE(this.#baseMs, 1, 6);
+    }
+    // For a caller that does not ask `fits`: no offset may be negative.
+    const offsetMs = Math.min(Math.max(atMs - this.#baseMs, 0), MAX_ENTRY_AGE_MS);
+    b[start] = following;
+    b[start + 1] = following >>> 8;
+    b[start + 2] = following >>> 16;
+    b[start + 3] = following >>> 24;
+    b[start + 4] = seq;
+    b[start + 5] = seq >>> 8;
+    b[start + 6] = seq >>> 16;
+    b[start + 7] = seq >>> 24;
+    b[start + 8] = offsetMs;
+    b[start + 9] = offsetMs >>> 8;
+    b.set(prefix, start + FRAME_HEAD);
+    return start + FRAME_HEAD;
+  }
+
+  /** Makes room for so many bytes in all. */
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, bytes));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }

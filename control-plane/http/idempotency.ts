@@ -27,56 +27,66 @@ const ABANDONED_AFTER_SECONDS = 120;
 /** Answers that say nothing of the request itself: the same key may try again. */
 const NOT_KEPT = new Set([429, 500, 503]);
 
+export interface KeyedReply {
+  reply: JsonReply;
+  /** It failed behind where it may have changed something: a commit whose answer was lost, or one fault behind another commit. */
+  inDoubt: boolean;
+}
+
 /**
  * Runs `work` once per key (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the first one's answer,
  * kept sealed for 24 hours, because the phone that lost it may need the password in it.
  * Throws ProblemError: idempotency_mismatch (another body), idempotency_running, idempotency_unknown.
  *
  * A process that dies between the effect and the keeping of the answer leaves a key of which nobody knows whether its work
- * was done. It is not done again: the caller is told so, looks, and decides with a key of its own.
+ * was done, and so does work that ends in doubt. It is not done again: the caller is told so, looks, and decides with a key
+ * of its own.
  */
 export async function oncePerKey(
   deps: IdempotencyDeps,
   request: IdempotentRequest,
-  work: () => Promise<JsonReply>,
+  work: () => Promise<KeyedReply>,
 ): Promise<JsonReply> {
   const fingerprint = createHash("sha256").update(`${request.method} ${request.path}\n`).update(request.body).digest();
   const startedAt = await takeKey(deps.sql, request, fingerprint);
   if (startedAt === undefined) return replay(deps, request, fingerprint);
+  const mark = [request.caller, request.key, startedAt];
   const giveBack = () =>
-    deps.sql.query(`delete from idempotency_keys where caller = $1 and key = $2 and created_at = $3::timestamptz`, [
-      request.caller,
-      request.key,
-      startedAt,
-    ]);
-  try {
-    const reply = await work();
-    if (NOT_KEPT.has(reply.status)) await giveBack();
-    else await keepAnswer(deps, request, startedAt, reply);
-    return reply;
-  } catch (fault) {
-    await giveBack().catch(() => void giveBackLater(giveBack, deps.log));
-    throw fault;
-  }
+    deps.sql.query(
+      `delete from idempotency_keys where caller = $1 and key = $2 and created_at = $3::timestamptz`,
+      mark,
+    );
+  const leaveInDoubt = (status: number) =>
+    deps.sql.query(
+      `update idempotency_keys set status = $4 where caller = $1 and key = $2 and created_at = $3::timestamptz`,
+      [...mark, status],
+    );
+  const { reply, inDoubt } = await work();
+  if (inDoubt) await nowOrLater(() => leaveInDoubt(reply.status), deps.log);
+  else if (NOT_KEPT.has(reply.status)) await nowOrLater(giveBack, deps.log);
+  else await keepAnswer(deps, request, startedAt, reply);
+  return reply;
 }
 
-const GIVE_BACK_EVERY_MS = 1_000;
-const GIVE_BACK_TRIES = 600;
+const TRY_EVERY_MS = 1_000;
+const TRIES = 600;
+
+const nowOrLater = (write: () => Promise<unknown>, log: Logger) => write().catch(() => void writeLater(write, log));
 
 /**
- * Postgres is away: the caller was told to try again, and may with the same key as soon as that works. Kept in memory: a process
- * that ends before leaves a key that is told as unknown.
+ * Postgres is away: the caller was told to try again, and may with the same key as soon as that works, unless its work is in
+ * doubt. Kept in memory: a process that ends before leaves a key that is told as unknown.
  */
-async function giveBackLater(giveBack: () => Promise<unknown>, log: Logger): Promise<void> {
-  for (let tries = 0; tries < GIVE_BACK_TRIES; tries++) {
-    await sleep(GIVE_BACK_EVERY_MS, undefined, { ref: false });
-    const given = await giveBack().then(
+async function writeLater(write: () => Promise<unknown>, log: Logger): Promise<void> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    await sleep(TRY_EVERY_MS, undefined, { ref: false });
+    const written = await write().then(
       () => true,
       () => false,
     );
-    if (given) return;
+    if (written) return;
   }
-  log.error("an idempotency key could not be given back");
+  log.error("what became of a request could not be noted at its idempotency key");
 }
 
 /** @returns when this run started (its mark on the row), or undefined when another request has the key. */
@@ -116,6 +126,11 @@ async function replay(
     throw new ProblemError(
       "idempotency_unknown",
       `The first request with this key has had no answer for ${ABANDONED_AFTER_SECONDS} seconds.`,
+    );
+  if (row !== undefined && row.status !== null && row.sealed_answer === null)
+    throw new ProblemError(
+      "idempotency_unknown",
+      "The first request with this key was broken off by a fault, perhaps behind what it changed.",
     );
   if (row === undefined || row.status === null || row.sealed_answer === null)
     throw new ProblemError("idempotency_running", "The first request with this key has no answer yet.", {

@@ -63,6 +63,8 @@ export interface RouteRequest<
   header(name: string): string | undefined;
   /** Aborted when the client goes away, and when this process stops: whoever waits answers with what there is. */
   signal: AbortSignal;
+  /** Resolves when the request is in the audit log, and rejects when it cannot be written there. */
+  recorded(): Promise<void>;
 }
 
 export interface JsonReply {
@@ -110,6 +112,11 @@ export interface RouteDefinition<
   idempotent?: boolean;
   /** Whether calls stand in the audit log. Default: all but GETs. */
   audited?: boolean;
+  /**
+   * The handler runs while its entry is written into the audit log, and awaits `recorded` before it changes anything: for
+   * calls whose caller waits for every millisecond. Default: it runs behind it.
+   */
+  readsAhead?: boolean;
   params?: P;
   query?: Q;
   body?: B;

@@ -1,11 +1,11 @@
 import type { Request } from "express";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import { audited } from "../audit/audited-request.ts";
 import type { Logger } from "pino";
-import { addressGroup } from "./address-group.ts";
 import { answersJson } from "./every-routes-problems.ts";
 import { authenticate, type AuthenticateDeps } from "./authenticate.ts";
 import { inQuery } from "./field-errors.ts";
-import { type IdempotencyDeps, oncePerKey } from "./idempotency.ts";
+import { type IdempotencyDeps, type KeyedReply, oncePerKey } from "./idempotency.ts";
 import { toProblemReply } from "./problem-document.ts";
 import { ProblemError } from "./problems.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -45,7 +45,7 @@ export async function runRoute(
       apiKey: request.get("x-api-key"),
     });
     const remoteAddress = request.ip ?? "";
-    const counted = countedBy(route, caller) ?? `address:${addressGroup(remoteAddress)}`;
+    const counted = countedBy(route, caller) ?? `address:${sourceOf(remoteAddress)}`;
     headers = await deps.rateLimits.consume(route.rateLimit, counted);
 
     if (answersJson(route) && request.accepts("application/json", "application/problem+json") === false)
@@ -59,8 +59,10 @@ export async function runRoute(
     if (more > 0) headers = await deps.rateLimits.consume(route.rateLimit, counted, more);
 
     const { requestId, signal, log } = context;
-    const run = () =>
-      route.handle({
+    let mayHaveChanged = false;
+    const run = (recorded = () => Promise.resolve()) => {
+      mayHaveChanged = route.readsAhead !== true;
+      return route.handle({
         caller,
         params,
         query,
@@ -70,7 +72,12 @@ export async function runRoute(
         headOnly: request.method === "HEAD",
         header: (name) => request.get(name),
         signal,
+        async recorded() {
+          await recorded();
+          mayHaveChanged = true;
+        },
       });
+    };
     // Inside what an Idempotency-Key repeats: a replayed answer is no action.
     const handle = () =>
       request.method === "HEAD"
@@ -96,8 +103,14 @@ export async function runRoute(
       path: request.path,
       body: raw,
     };
-    // The handler's own refusals are answers, kept like the others.
-    const once = async () => requireJson(await handle().catch(toProblem));
+    const once = async (): Promise<KeyedReply> => {
+      try {
+        return { reply: requireJson(await handle()), inDoubt: false };
+      } catch (thrown) {
+        // The handler's own refusals are answers, kept like the others: they say that nothing was done. A fault does not.
+        return { reply: toProblem(thrown), inDoubt: mayHaveChanged && !(thrown instanceof ProblemError) };
+      }
+    };
     return withHeaders(await oncePerKey({ ...deps, log: context.log }, identified, once), headers);
   } catch (thrown) {
     return withHeaders(toProblem(thrown), headers);

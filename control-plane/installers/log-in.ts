@@ -1,7 +1,7 @@
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { MikroORM } from "@mikro-orm/postgresql";
 import { sqlOf, type Sql } from "../database.ts";
-import { addressGroup } from "../http/address-group.ts";
 import type { RateLimits } from "../http/rate-limits.ts";
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "./access-token.ts";
 import { emailKey } from "../http/email-address.ts";
@@ -39,7 +39,7 @@ export async function logIn(
   remoteAddress: string,
 ): Promise<Result<LoggedIn, Refusal>> {
   const key = emailKey(email);
-  const { allowed, ...wait } = await deps.rateLimits.attempt("loginAccount", `${key}|${addressGroup(remoteAddress)}`);
+  const { allowed, ...wait } = await deps.rateLimits.attempt("loginAccount", `${key}|${sourceOf(remoteAddress)}`);
   if (!allowed) return err({ kind: "too-often", ...wait });
   const em = deps.orm.em.fork();
   const installer = await findByAddress(em, key);

@@ -8,7 +8,9 @@ import { classOf, transactionEventNeedsDecision } from "./action-class.ts";
 import type { Answer } from "./answer-alone.ts";
 import type { Conversation, ReceivedCall } from "./conversation.ts";
 import type { CallToDecide } from "./decide-call.ts";
+import { timePayload } from "./edge-answers.ts";
 import type { LaneWriter } from "./lane-writer.ts";
+import { letGo } from "./let-go.ts";
 import type { StationBudget } from "./minute-budget.ts";
 import type { PayloadCheck } from "./payload-check.ts";
 import { rawPayload } from "./raw-payload.ts";
@@ -102,12 +104,6 @@ export function createAcceptCall(deps: AcceptCallDeps) {
       (performance.now() - call.startedAtMs) / 1_000,
     );
 
-  /** Nothing is answered that is not stored: the station keeps it, and sends it again on its next connection. */
-  const letGo = (session: Session, why: "not-stored" | "no-decision") => {
-    if (session.open) deps.metrics.backpressureDrops.inc({ why });
-    session.close(1013, why === "not-stored" ? "cannot be stored now" : "cannot be decided now");
-  };
-
   function refuseCall(
     session: Session,
     conversation: Conversation,
@@ -142,7 +138,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
         if (stored) {
           session.send(reply());
           answered(call, "result");
-        } else letGo(session, "not-stored");
+        } else letGo(session, "not-stored", deps.metrics);
       } catch (fault) {
         session.close(1011, "internal error");
         throw fault;
@@ -166,10 +162,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
       storedBytes(call),
       undefined,
       whenStored(session, conversation, call, () =>
-        encodeCallResult(
-          call.messageId,
-          verdict.payload ?? `{"currentTime":"${new Date(deps.nowMs()).toISOString()}"}`,
-        ),
+        encodeCallResult(call.messageId, verdict.payload ?? timePayload(deps.nowMs())),
       ),
     );
   }
@@ -186,7 +179,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
       case "refuse":
         return refuseCall(session, conversation, call, { refusal: answer.refusal, flags });
       case "let-go":
-        return conversation.answerInTurn(() => letGo(session, "no-decision"));
+        return conversation.answerInTurn(() => letGo(session, "no-decision", deps.metrics));
       case "answer": {
         if (answer.registration !== undefined)
           session.record = { ...session.record, registration: answer.registration };
@@ -223,7 +216,7 @@ export function createAcceptCall(deps: AcceptCallDeps) {
       case "decide":
         storeDecided(session, conversation, call, verdict.flags).catch((cause: unknown) => {
           session.log.error({ action: call.action, error: cause }, "call could not be handled");
-          letGo(session, "no-decision");
+          letGo(session, "no-decision", deps.metrics);
           conversation.nextTurn();
         });
         return "holds-turn";

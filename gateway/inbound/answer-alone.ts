@@ -1,6 +1,7 @@
 import { authorizationCache } from "@dynamo-csms/proto/redis-keys";
 import type { CallRefusal } from "@dynamo-csms/proto/call-error";
-import type { Registration, StationRecord } from "@dynamo-csms/proto/station-record";
+import type { Registration } from "@dynamo-csms/proto/station-record";
+import type { StationSettings } from "../sockets/session.ts";
 import { isTransactionData } from "./transaction-data.ts";
 
 /** How a CALL of class "decision" ends. */
@@ -26,7 +27,7 @@ export interface CallToAnswer {
   action: string;
   /** Valid against its schema, or readable transaction data. */
   payload: unknown;
-  record: StationRecord;
+  record: StationSettings;
 }
 
 /**
@@ -60,7 +61,7 @@ export async function answerAlone(call: CallToAnswer, deps: AnswerAloneDeps): Pr
 const answer = (payload: object): Answer => ({ kind: "answer", payload: JSON.stringify(payload) });
 
 /** Accepted stations stay so; others wait, each for another time, so that a fleet does not come back as one. */
-function bootAnswer(record: StationRecord, deps: AnswerAloneDeps): Answer {
+function bootAnswer(record: StationSettings, deps: AnswerAloneDeps): Answer {
   const currentTime = new Date(deps.nowMs()).toISOString();
   const waitSeconds = 60 + Math.floor(deps.random() * 61);
   switch (record.registration) {
@@ -79,7 +80,7 @@ function bootAnswer(record: StationRecord, deps: AnswerAloneDeps): Answer {
  * not denied: a denial would end a session that has begun.
  */
 async function transactionEventAnswer(
-  record: StationRecord,
+  record: StationSettings,
   payload: Record<string, unknown>,
   deps: AnswerAloneDeps,
 ): Promise<LoneAnswer> {

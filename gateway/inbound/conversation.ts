@@ -25,8 +25,9 @@ const BROKEN_FRAMES_PER_MINUTE = 20;
  * unanswered, and so does the station: nothing is dropped that it would not say again. A night offline comes back at once,
  * a week at this pace.
  */
-const CALL_RATE: BucketLimits = { burst: 1_000, perSecond: 100 };
-const CALL_TOKEN_BYTES = 16 * 1024;
+export const callRate = (perSecond: number): BucketLimits => ({ perSecond, burst: perSecond * 10 });
+const DEFAULT_CALL_RATE = callRate(100);
+export const CALL_TOKEN_BYTES = 16 * 1024;
 /** More for one that is refused: no station has a reason to send many (F13). */
 const REFUSAL_COST = 1;
 /** A SEND tells many values at once, and nobody waits for it: past the rate it is dropped. */
@@ -38,6 +39,7 @@ export type TakeTurn = (call: ReceivedCall) => "stored" | "holds-turn";
 export interface ConversationDeps {
   /** Counts the CALLs of all connections that the lane does not have yet. */
   waiting: WaitingBytes;
+  callRate?: BucketLimits;
   monotonicMs(): number;
   after(ms: number, run: () => void): void;
 }
@@ -76,7 +78,7 @@ export class Conversation {
     this.#takeTurn = takeTurn;
     this.#deps = deps;
     const nowMs = deps.monotonicMs();
-    this.#calls = new TokenBucket(CALL_RATE, nowMs);
+    this.#calls = new TokenBucket(deps.callRate ?? DEFAULT_CALL_RATE, nowMs);
     this.sends = new TokenBucket(SEND_RATE, nowMs);
   }
 
@@ -88,6 +90,25 @@ export class Conversation {
     this.#queue.push(call);
     this.#go();
     return "taken";
+  }
+
+  /** Whether a CALL that comes now, of less than CALL_TOKEN_BYTES, has nothing to wait for but perhaps its token. */
+  isIdle(bytes: number): boolean {
+    return (
+      !this.#held &&
+      !this.#paused &&
+      this.#queue.length === 0 &&
+      this.#session.waitingFrames < MAX_WAITING_CALLS &&
+      this.#deps.waiting.hasRoom(bytes)
+    );
+  }
+
+  /** Takes in a CALL that goes into the lane at once, as `receive` and `enteredLane` do. False: it has to wait for its token. */
+  enterLane(nowMs: number): boolean {
+    if (!this.#calls.take(nowMs)) return false;
+    this.#session.waitingFrames += 1;
+    this.#inLane += 1;
+    return true;
   }
 
   /** The CALL in turn goes into the lane now: those behind it may follow. */

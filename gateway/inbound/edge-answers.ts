@@ -16,3 +16,6 @@ export const decision = { class: "decision" } as const satisfies ActionClass;
 export const byPayload = { class: "transaction-event" } as const satisfies ActionClass;
 /** A SEND (2.1). */
 export const unanswered = { class: "send" } as const satisfies ActionClass;
+
+/** The payload of an answer of class edge-with-time. @param atMs Unix */
+export const timePayload = (atMs: number): string => `{"currentTime":"${new Date(atMs).toISOString()}"}`;

@@ -86,10 +86,4 @@ export async function readLaneState(
   return { lastId, present: new Set(entries.map(([id]) => numberOf(id))) };
 }
 
-/** The arguments that append one entry. An id at or below the last one is refused by Redis, never doubled. */
-export function appendArguments(key: string, id: number, entry: Buffer): [string, ...(string | Buffer)[]] {
-  // NOMKSTREAM: a lane that vanished answers nil, instead of starting again with holes that nobody sees.
-  return [key, "NOMKSTREAM", `${id}-0`, ENTRY_FIELD, entry];
-}
-
 const numberOf = (id: string) => Number(id.slice(0, id.indexOf("-")));

@@ -12,13 +12,16 @@ import { FLAG_EVENT, framePrefix, type GivenAnswer } from "@dynamo-csms/proto/st
 import type { Logger } from "pino";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { Session } from "../sockets/session.ts";
+import type { HistogramSeries } from "../tallied-histogram.ts";
+import { AppendCommand, type Appended } from "./append-command.ts";
 import { groupCommitFor, type AckDurability, type GroupCommit } from "./lane-durability.ts";
+import { EntryBuffers } from "./entry-buffers.ts";
 import { EntryPacker } from "./entry-packer.ts";
 import { LANE_LIMITS, type LaneLimits } from "./lane-limits.ts";
 import type { LaneLink } from "./lane-link.ts";
 import { LaneLinks } from "./lane-links.ts";
 import type { FindLaneRoute } from "./lane-route.ts";
-import { appendArguments, FIRST_ENTRY, readLaneState } from "./lane-registration.ts";
+import { FIRST_ENTRY, readLaneState } from "./lane-registration.ts";
 import { OwnLane } from "./own-lane.ts";
 import { RetainedEntries, type IdRange, type RetainedEntry, type Stored } from "./retained-entries.ts";
 
@@ -61,6 +64,7 @@ export class LaneWriter {
   readonly #limits: LaneLimits;
   readonly #retained: RetainedEntries;
   readonly #packer: EntryPacker;
+  readonly #publishDuration: HistogramSeries;
   #flushDue = false;
   readonly #lane: OwnLane;
   readonly #links: LaneLinks;
@@ -75,11 +79,14 @@ export class LaneWriter {
   constructor(deps: LaneWriterDeps) {
     this.#deps = deps;
     this.#limits = { ...LANE_LIMITS, ...deps.limits };
-    this.#retained = new RetainedEntries(this.#limits, (error) => {
+    const onFault = (error: unknown) => {
       deps.metrics.faults.inc({ where: "stored" });
       deps.log.error({ error }, "fault while a stored frame was answered");
-    });
-    this.#packer = new EntryPacker(this.#limits, deps.nowMs);
+    };
+    const buffers = new EntryBuffers();
+    this.#retained = new RetainedEntries(this.#limits, onFault, (bytes) => buffers.giveBack(bytes));
+    this.#packer = new EntryPacker(this.#limits, deps.nowMs, buffers);
+    this.#publishDuration = deps.metrics.publishDuration.series({});
     const { nodeId, registry, nowMs, metrics, log, onAway, onBack } = deps;
     this.#lane = new OwnLane({ nodeId, registry, nowMs, leaseLapsed: () => deps.onTakenForDead?.() });
     this.#links = new LaneLinks({
@@ -137,6 +144,34 @@ export class LaneWriter {
     this.#append(prefix, flags, seq, atMs, text, answer, done, this.#limits.waitingBytes);
   }
 
+  /**
+   * Lays a frame of this time out where `appendStaged` would have it stand, so that it is copied once and looked at there: in
+   * `stagedBytes`, with a 0 byte behind it. Nothing is appended by it; whatever else is appended takes its place.
+   * @returns its place; -1: nothing can be taken now
+   */
+  stage(prefix: Buffer, atMs: number, text: Uint8Array): number {
+    const waiting = this.#retained.waitingBytes + this.#packer.bytes;
+    if (this.#sealed || waiting + text.length > this.#limits.waitingBytes) return -1;
+    if (!this.#packer.fits(atMs)) this.#retained.push(this.#packer.take());
+    return this.#packer.stage(prefix.length, text);
+  }
+
+  /** Where `stage` laid the frame out. Another buffer each time. */
+  get stagedBytes(): Uint8Array {
+    return this.#packer.bytesSoFar;
+  }
+
+  /** Whether a frame that is appended next is told of together with the last one, if both have this `done`. */
+  tellsLast(done: Stored): boolean {
+    return this.#packer.tellsLast(done);
+  }
+
+  /** Appends the frame that was staged last, as `append` does. @param done one of an earlier frame only where `tellsLast` says so */
+  appendStaged(prefix: Buffer, seq: number, atMs: number, length: number, done: Stored): void {
+    this.#packer.addStaged(prefix, seq, atMs, length, done);
+    this.#appended();
+  }
+
   /** Appends an event of a connection, or of the node (null). Nobody waits for it; it is not given up with age. */
   appendEvent(session: Session | null, event: LaneEvent): void {
     this.#appendEvent(session, event, (stored) => {
@@ -180,18 +215,24 @@ export class LaneWriter {
     maxWaiting: number,
   ): void {
     const waiting = this.#retained.waitingBytes + this.#packer.bytes;
-    if (this.#sealed || waiting + text.length > maxWaiting) return done(false);
+    if (this.#sealed || waiting + text.length > maxWaiting) return done(false, NO_ENTRY);
     if (!this.#packer.fits(atMs)) this.#retained.push(this.#packer.take());
     this.#packer.add(prefix, flags, seq, atMs, text, answer, done);
+    this.#appended();
+  }
+
+  #appended(): void {
     if (this.#packer.isFull) this.#retained.push(this.#packer.take());
     if (this.#flushDue) return;
     this.#flushDue = true;
     // Once a turn of the event loop: whatever else arrives in it joins the entry.
-    setImmediate(() => {
-      this.#flushDue = false;
-      this.#pump();
-    });
+    setImmediate(this.#flush);
   }
+
+  readonly #flush = (): void => {
+    this.#flushDue = false;
+    this.#pump();
+  };
 
   /** Sends as much as may be on the way at a time. The rest goes on packing, so entries grow with the load. */
   #pump(): void {
@@ -208,28 +249,29 @@ export class LaneWriter {
   }
 
   #send(link: LaneLink, entry: RetainedEntry): void {
-    const [key, ...rest] = appendArguments(this.#lane.key, entry.id, entry.bytes);
-    link.connection.call("XADD", key, ...rest).then(
-      (id) => {
+    const appended: Appended = {
+      replied: (hasLane) => {
         // After one failed, a later success must not acknowledge it: what got through is read from the lane.
         if (link.dead) return;
         link.repliedAtMs = this.#deps.nowMs();
-        if (id === null) return link.fail(new Error("the lane is gone"));
+        if (!hasLane) return link.fail(new Error("the lane is gone"));
         this.#provenAtMs = entry.sentAtMs ?? this.#provenAtMs;
         if (this.#commit === undefined) this.#acknowledge(entry);
       },
-      (error: Error) => {
+      failed: (error) => {
         if (error.message.startsWith("OOM")) this.#oneByOneUntilMs = this.#deps.nowMs() + ONE_BY_ONE_MS;
         link.fail(error);
       },
-    );
+    };
+    void link.connection.sendCommand(new AppendCommand(this.#lane.key, entry.id, entry.bytes, appended));
   }
 
   #acknowledge(entry: RetainedEntry): void {
     this.#links.progressed();
     const nowMs = this.#deps.nowMs();
-    this.#deps.metrics.publishDuration.observe((nowMs - (entry.sentAtMs ?? nowMs)) / 1_000);
+    this.#publishDuration.observe((nowMs - (entry.sentAtMs ?? nowMs)) / 1_000);
     this.#retained.ackUpTo(entry, nowMs);
+    if (this.#retained.hasLongTail) this.#retained.trim(this.#provenAtMs);
     if (this.#retained.hasUnsent || !this.#packer.isEmpty) this.#pump();
   }
 
@@ -346,6 +388,9 @@ export class LaneWriter {
     }
   }
 }
+
+/** What was not taken stands in no entry. */
+const NO_ENTRY = Buffer.alloc(0);
 
 /** Events of the node: no version, no epoch, no identity. */
 const NODE_PREFIX = framePrefix("1.6", 0, "");

@@ -13,7 +13,7 @@ import { createAcceptCall } from "./accept-call.ts";
 import { classOf } from "./action-class.ts";
 import type { AnswerAloneDeps } from "./answer-alone.ts";
 import { replyToBrokenFrame } from "./broken-frame.ts";
-import { Conversation, MAX_WAITING_CALLS, type TakeTurn } from "./conversation.ts";
+import { callRate, Conversation, MAX_WAITING_CALLS, type ConversationDeps, type TakeTurn } from "./conversation.ts";
 import { decideCall, type DecideCallDeps } from "./decide-call.ts";
 import type { DecisionsClient } from "./decisions-client.ts";
 import type { LaneWriter } from "./lane-writer.ts";
@@ -36,6 +36,8 @@ export interface ReceiveFrameDeps {
   redis: AnswerAloneDeps["redis"];
   authorizeOffline: "deny" | "accept";
   decisionHoldMs: number;
+  /** How many CALLs a connection may send, in the long run; the default is conversation.ts's. */
+  callsPerSecond?: number;
   metrics: Pick<
     GatewayMetrics,
     | "frames"
@@ -81,8 +83,14 @@ export type ReceiveFrame = (session: Session, bytes: Uint8Array, isBinary: boole
 export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
   const { lane, outgoing, metrics } = deps;
   const { monotonicMs, after } = deps.clock ?? realClock;
-  const conversations = new WeakMap<Session, Conversation>();
-  const waiting = new WaitingBytes(MAX_WAITING_BYTES);
+  const frameBytes = metrics.frameBytes.series({});
+  const { callsPerSecond } = deps;
+  const conversing: ConversationDeps = {
+    waiting: new WaitingBytes(MAX_WAITING_BYTES),
+    ...(callsPerSecond === undefined ? {} : { callRate: callRate(callsPerSecond) }),
+    monotonicMs,
+    after,
+  };
   const warnings = new StationBudget(WARNINGS_PER_MINUTE);
   const securityEvents = new StationBudget(SECURITY_EVENTS_PER_MINUTE);
   const deciding: DecideCallDeps = {
@@ -117,11 +125,10 @@ export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
   const receiveSend = createReceiveSend({ lane, checkPayload: deps.checkPayload, keepOddFrame, metrics, monotonicMs });
 
   function conversationOf(session: Session): Conversation {
-    const known = conversations.get(session);
-    if (known !== undefined) return known;
+    if (session.conversation !== undefined) return session.conversation;
     const takeTurn: TakeTurn = (call) => acceptCall(session, conversation, call);
-    const conversation: Conversation = new Conversation(session, takeTurn, { waiting, monotonicMs, after });
-    conversations.set(session, conversation);
+    const conversation: Conversation = new Conversation(session, takeTurn, conversing);
+    session.conversation = conversation;
     return conversation;
   }
 
@@ -187,7 +194,7 @@ export function createReceiveFrame(deps: ReceiveFrameDeps): ReceiveFrame {
 
   return (session, bytes, isBinary) => {
     if (!session.open) return;
-    metrics.frameBytes.observe(bytes.length);
+    frameBytes.observe(bytes.length);
     if (isBinary) return session.close(1003, "OCPP-J is text");
     if (!isUtf8(bytes)) return session.close(1007, "not UTF-8");
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");

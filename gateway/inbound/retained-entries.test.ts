@@ -10,6 +10,7 @@ function scene(limits = { tailMs: 10_000, tailBytes: 1_000 }) {
       bytes: Buffer.from(name),
       waiting: [(stored) => told.push(`${name} ${stored ? "stored" : "refused"}`)],
       sinceMs,
+      sent: 0,
       sentAtMs: undefined,
       ackedAtMs: undefined,
     };
@@ -30,6 +31,7 @@ function scene(limits = { tailMs: 10_000, tailBytes: 1_000 }) {
       bytes: Buffer.from(ranges.map(([first, last]) => `${first}-${last}`).join()),
       waiting: [],
       sinceMs: nowMs,
+      sent: 0,
       sentAtMs: undefined,
       ackedAtMs: undefined,
     }));
@@ -188,4 +190,36 @@ test("waiting bytes are those not acknowledged", () => {
   retained.ackUpTo(sent[0] as RetainedEntry, 0);
   expect(retained.waitingBytes).toBe(2);
   expect(retained.inFlight).toBe(1);
+});
+
+test("the memory of an entry is given back once it is dropped, but not of one that was sent again", () => {
+  const dropped: string[] = [];
+  const retained = new RetainedEntries(
+    { tailMs: 1, tailBytes: 1_000 },
+    () => undefined,
+    (bytes) => dropped.push(bytes.toString()),
+  );
+  const push = (name: string) =>
+    retained.push({
+      id: 0,
+      bytes: Buffer.from(name),
+      waiting: [],
+      sinceMs: 0,
+      sent: 0,
+      sentAtMs: undefined,
+      ackedAtMs: undefined,
+    });
+  push("a");
+  push("b");
+  retained.takeUnsent(0);
+  retained.takeUnsent(0);
+  // "a" came through, "b" did not: its connection may still have it.
+  retained.resume(2, new Set([2]), 0, true, () => {
+    throw new Error("nothing was overtaken");
+  });
+  const again = retained.takeUnsent(1) as RetainedEntry;
+  retained.ackUpTo(again, 1);
+  push("c");
+  retained.trim(10);
+  expect([again.bytes.toString(), dropped]).toEqual(["b", ["a"]]);
 });

@@ -1,7 +1,11 @@
 import { FIRST_ENTRY } from "./lane-registration.ts";
 
-/** Told once per frame: true when it is as durable as promised, false when it waited too long or nothing can be taken. */
-export type Stored = (stored: boolean) => void;
+/**
+ * Told once per frame, or once for several that follow each other: true when they are as durable as promised, false when they
+ * waited too long or nothing can be taken.
+ * @param entry that they stand in, not to be kept; empty where they were not taken
+ */
+export type Stored = (stored: boolean, entry: Buffer) => void;
 
 /** Ids from the first to the last, both included. */
 export type IdRange = [first: number, last: number];
@@ -15,6 +19,8 @@ export interface RetainedEntry {
   waiting: Stored[];
   /** Monotonic ms: when its first frame came, when it was last sent, and when that was acknowledged (undefined: not yet). */
   readonly sinceMs: number;
+  /** How often: on one connection once. */
+  sent: number;
   sentAtMs: number | undefined;
   ackedAtMs: number | undefined;
 }
@@ -43,11 +49,20 @@ export class RetainedEntries {
   #lastAckedId = FIRST_ENTRY;
   readonly #limits: RetentionLimits;
   readonly #onFault: (error: unknown) => void;
+  readonly #dropped: (bytes: Buffer) => void;
 
-  /** @param onFault what a frame's `Stored` threw: it must not keep the frames behind it from being told */
-  constructor(limits: RetentionLimits, onFault: (error: unknown) => void) {
+  /**
+   * @param onFault what a frame's `Stored` threw: it must not keep the frames behind it from being told
+   * @param dropped an entry's bytes that nobody will look at again
+   */
+  constructor(
+    limits: RetentionLimits,
+    onFault: (error: unknown) => void,
+    dropped: (bytes: Buffer) => void = () => undefined,
+  ) {
     this.#limits = limits;
     this.#onFault = onFault;
+    this.#dropped = dropped;
   }
 
   /** Bytes not acknowledged yet. */
@@ -73,6 +88,11 @@ export class RetainedEntries {
     return this.#entries[this.#unacked];
   }
 
+  /** More is held of what is acknowledged than `trim` would leave. */
+  get hasLongTail(): boolean {
+    return this.#tailBytes > this.#limits.tailBytes;
+  }
+
   get lastSent(): RetainedEntry | undefined {
     return this.#entries[this.#unsent - 1];
   }
@@ -95,6 +115,7 @@ export class RetainedEntries {
     if (entry === undefined) return undefined;
     if (entry.id === 0) entry.id = this.#lastId + 1;
     this.#lastId = Math.max(this.#lastId, entry.id);
+    entry.sent += 1;
     entry.sentAtMs = nowMs;
     this.#unsent += 1;
     return entry;
@@ -131,6 +152,8 @@ export class RetainedEntries {
       const heldMs = provenAtMs - (entry.ackedAtMs ?? provenAtMs);
       if (heldMs < this.#limits.tailMs && this.#tailBytes <= this.#limits.tailBytes) break;
       this.#tailBytes -= entry.bytes.length;
+      // What was sent again may still stand in the buffers of a connection that was left behind.
+      if (entry.sent === 1) this.#dropped(entry.bytes);
       dropped += 1;
     }
     if (dropped === 0) return;
@@ -209,7 +232,7 @@ export class RetainedEntries {
     entry.waiting = [];
     for (const done of waiting) {
       try {
-        done(stored);
+        done(stored, entry.bytes);
       } catch (error) {
         this.#onFault(error);
       }

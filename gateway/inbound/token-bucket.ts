@@ -5,41 +5,39 @@ export interface BucketLimits {
   perSecond: number;
 }
 
-/** What one connection may cost: tokens that come back at a steady rate, up to a reserve. No timers, nothing per use. */
+/**
+ * What one connection may cost: tokens that come back at a steady rate, up to a reserve. No timers, nothing per use, and one
+ * number per bucket: there is one for each connection, and it is looked at with every CALL.
+ */
 export class TokenBucket {
   readonly #limits: BucketLimits;
-  #tokens: number;
-  #atMs: number;
+  /** When it will be full again, if nothing more is taken. */
+  #fullAtMs: number;
 
   /** @param nowMs monotonic, as everywhere here */
   constructor(limits: BucketLimits, nowMs: number) {
     this.#limits = limits;
-    this.#tokens = limits.burst;
-    this.#atMs = nowMs;
+    this.#fullAtMs = nowMs;
   }
 
   /** Takes one. False: there is none now, and nothing was taken. */
   take(nowMs: number): boolean {
-    this.#refill(nowMs);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    const { burst, perSecond } = this.#limits;
+    const fullAtMs = Math.max(this.#fullAtMs, nowMs) + 1_000 / perSecond;
+    if (fullAtMs - nowMs > (burst * 1_000) / perSecond) return false;
+    this.#fullAtMs = fullAtMs;
     return true;
   }
 
   /** Takes more for what was let in already: it may leave a debt, which those that follow wait for. */
   charge(tokens: number): void {
-    this.#tokens -= tokens;
+    this.#fullAtMs += (tokens * 1_000) / this.#limits.perSecond;
   }
 
   /** How long until there is one; 0: there is one. */
   waitMs(nowMs: number): number {
-    this.#refill(nowMs);
-    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) / this.#limits.perSecond) * 1_000);
-  }
-
-  #refill(nowMs: number): void {
-    const regained = ((nowMs - this.#atMs) / 1_000) * this.#limits.perSecond;
-    this.#atMs = nowMs;
-    this.#tokens = Math.min(this.#limits.burst, this.#tokens + regained);
+    const { burst, perSecond } = this.#limits;
+    const debtMs = this.#fullAtMs - nowMs - ((burst - 1) * 1_000) / perSecond;
+    return debtMs > 0 ? Math.ceil(debtMs) : 0;
   }
 }

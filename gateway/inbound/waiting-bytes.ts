@@ -7,9 +7,14 @@ export class WaitingBytes {
     this.#limit = limit;
   }
 
+  /** Whether `take` would count it. */
+  hasRoom(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#limit;
+  }
+
   /** Counts a frame. False: there is no room for it now. */
   take(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#limit) return false;
+    if (!this.hasRoom(bytes)) return false;
     this.#bytes += bytes;
     return true;
   }

@@ -77,7 +77,11 @@ export function createCommandListener(deps: CommandListenerDeps) {
     if (session === undefined || session.epoch !== command.epoch || session.version !== command.version)
       return report(command, { kind: "notHere" });
     seen.add(command.commandId, command.epoch);
-    report(command, { kind: "received" });
+    let told = false;
+    const tell = (body: ReportBody) => {
+      told = true;
+      report(command, body);
+    };
 
     const payload = openPayload(command, deps.secretsKey);
     const call: OutgoingCall = {
@@ -87,15 +91,20 @@ export function createCommandListener(deps: CommandListenerDeps) {
       secretPaths: command.secretPaths ?? [],
       callTimeoutMs: command.callTimeoutMs,
       deadlineAtMs: command.validForMs === undefined ? command.deadlineAtMs : Date.now() + command.validForMs,
-      onSent: (sentAtMs) => report(command, { kind: "sent", sentAtMs }),
+      onSent: (sentAtMs) => tell({ kind: "sent", sentAtMs }),
       onOutcome: (outcome) => {
         seen.ended(command.commandId, outcome);
-        report(command, { kind: "outcome", outcome });
+        tell({ kind: "outcome", outcome });
       },
     };
     const problem =
       payload === undefined ? "its payload cannot be opened" : whyInvalid(session, command.action, payload);
-    if (problem === undefined) return deps.outgoing.enqueue(session, call);
+    if (problem === undefined) {
+      deps.outgoing.enqueue(session, call);
+      // Whoever hears that it was sent, or how it ended, knows that it was received.
+      if (!told) report(command, { kind: "received" });
+      return;
+    }
     log.error({ commandId: command.commandId, action: command.action, problem }, "command refused before sending");
     deps.outgoing.refuse(session, call, `refused by the gateway: ${problem}`);
   }

@@ -71,6 +71,7 @@ export type OutgoingCalls = ReturnType<typeof createOutgoingCalls>;
 export function createOutgoingCalls(deps: OutgoingCallsDeps) {
   const { lane, metrics, nodeId } = deps;
   const clock = deps.clock ?? realClock;
+  /** Of those that were ever sent a call: most never are. */
   const lines = new Map<Session, Line>();
   let openCalls = 0;
   let stopping = false;
@@ -136,11 +137,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
   }
 
   return {
-    /** From now on calls can be sent to it. */
-    sessionOpened(session: Session): void {
-      lines.set(session, { queue: [], open: undefined, askedFor: new Map() });
-    },
-
     /** The connection is gone: what was sent is `unknown` (perhaps done), what was not is `not_connected`. */
     sessionClosed(session: Session): void {
       const line = lines.get(session);
@@ -160,9 +156,10 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
 
     /** Queues the call behind the open one of this connection. Whatever happens, its onOutcome is told once. */
     enqueue(session: Session, call: OutgoingCall): void {
-      const line = lines.get(session);
-      if (line === undefined || !session.open) return neverSent(session, call, "the connection is gone");
+      if (!session.open) return neverSent(session, call, "the connection is gone");
       if (stopping) return neverSent(session, call, "the node that holds the connection is stopping");
+      const line: Line = lines.get(session) ?? { queue: [], open: undefined, askedFor: new Map() };
+      lines.set(session, line);
       if (line.queue.length >= MAX_QUEUED) return neverSent(session, call, "too many commands wait for this station");
       const expiry = clock.after(Math.max(0, call.deadlineAtMs - clock.nowMs()), () => {
         line.queue = line.queue.filter((queued) => queued.call !== call);

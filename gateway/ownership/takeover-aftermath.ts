@@ -41,6 +41,7 @@ export function createTakeoverAftermath({ ownership, sessions, ended, pause, log
   }
 
   async function tellFormer(identity: StationIdentity, takeover: Takeover): Promise<void> {
+    if (takeover.former.node === "") return;
     await insist("former owner not told", identity, () => ownership.tellFormer(identity, takeover));
   }
 

@@ -1,6 +1,7 @@
 import { OCPP_VERSIONS } from "@dynamo-csms/proto/ocpp-version";
 import type { QuirkMode, QuirkName } from "@dynamo-csms/proto/quirks";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { ParsedIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Peppers } from "@dynamo-csms/proto/station-password";
 import type { StationRecord } from "@dynamo-csms/proto/station-record";
@@ -8,7 +9,6 @@ import { authenticate, type Authentic } from "./authenticate.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
-import { sourceOf } from "./remote-address.ts";
 import type { StationDirectory } from "./station-directory.ts";
 import { parseStationUrl, type StationUrl } from "./station-url.ts";
 import { chooseSubprotocol, offeredSubprotocols, type ChosenSubprotocol } from "./subprotocol.ts";

@@ -36,3 +36,27 @@ test("memory is bounded: the key that was unused the longest is forgotten", () =
   for (const key of ["a", "a", "b", "b", "a", "c"]) limit.take(key);
   expect([limit.exhausted("a"), limit.exhausted("b")]).toEqual([true, false]);
 });
+
+test("what was given back leaves nothing behind, and neither does what had time to rest", () => {
+  const { clock, limit } = scene();
+  limit.take("a");
+  limit.giveBack("a");
+  expect(limit.size).toBe(0);
+  for (const key of ["a", "a", "b"]) limit.take(key);
+  limit.giveBack("a");
+  clock.nowMs = 1_999;
+  limit.forgetRested();
+  expect(limit.size).toBe(2);
+  clock.nowMs = 2_000;
+  limit.forgetRested();
+  expect(limit.size).toBe(0);
+});
+
+test("those that still have something to wait for are kept", () => {
+  const { clock, limit } = scene();
+  for (const key of ["a", "a", "b"]) limit.take(key);
+  clock.nowMs = 2_000;
+  limit.forgetRested();
+  expect(limit.size).toBe(2);
+  expect([limit.take("a"), limit.take("a")]).toEqual([true, false]);
+});

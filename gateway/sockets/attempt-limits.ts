@@ -13,6 +13,9 @@ interface Limits {
   nowMs(): number;
 }
 
+/** The longest unused come first; the first that is still owed something ends the round. */
+const RESTED_AT_ONCE = 2_000;
+
 /** A rate limit per key in bounded memory. Per process: N nodes together allow N times as much. */
 export class AttemptLimit {
   /** In order of last use. */
@@ -21,6 +24,11 @@ export class AttemptLimit {
 
   constructor(limits: Limits) {
     this.#limits = limits;
+  }
+
+  /** Keys that are remembered. */
+  get size(): number {
+    return this.#buckets.size;
   }
 
   /** True when nothing is left for this key. Takes nothing. */
@@ -44,10 +52,22 @@ export class AttemptLimit {
     return true;
   }
 
+  /** Forgets some of those whose reserve is full again: nothing but the memory changes by it. To be called now and then. */
+  forgetRested(): void {
+    let looked = 0;
+    for (const key of this.#buckets.keys()) {
+      if (this.#current(key).tokens < this.#limits.burst || (looked += 1) > RESTED_AT_ONCE) return;
+      this.#buckets.delete(key);
+    }
+  }
+
   /** Undoes one `take`: it was for nothing that is to be limited. */
   giveBack(key: string): void {
     const bucket = this.#buckets.get(key);
-    if (bucket !== undefined) bucket.tokens = Math.min(this.#limits.burst, bucket.tokens + 1);
+    if (bucket === undefined) return;
+    bucket.tokens += 1;
+    // As if it had never been here: nearly all of those that are given back are.
+    if (bucket.tokens >= this.#limits.burst) this.#buckets.delete(key);
   }
 
   #current(key: string): Bucket {

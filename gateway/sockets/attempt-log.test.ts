@@ -6,6 +6,8 @@ import { AttemptLimit } from "./attempt-limits.ts";
 import { createAttemptLog } from "./attempt-log.ts";
 
 const CS001 = "cs001" as StationIdentity;
+/** Nobody registered it. */
+const GONE = "cs-gone" as StationIdentity;
 
 function scene({ perAddress = 20 } = {}) {
   let flush = () => {};
@@ -13,14 +15,16 @@ function scene({ perAddress = 20 } = {}) {
   const unknown: string[] = [];
   const attempts = createAttemptLog({
     nodeId: "node-1",
-    redis: {
-      eval: async (_script, keys, ...args) => {
-        const text = String(args[keys]);
-        // Of the script for stations the third argument behind the keys is how often.
-        if (keys === 2) written.push({ ...JSON.parse(text), times: Number(args[keys + 3]) });
-        else unknown.push(text);
-        return 1;
+    store: {
+      keep: async (batch) => {
+        const [known, strange] = [
+          batch.filter((one) => one.identity !== GONE),
+          batch.filter((one) => one.identity === GONE),
+        ];
+        written.push(...known.map(({ attempt }) => attempt));
+        return strange;
       },
+      keepUnknown: async (batch) => void unknown.push(...batch.map(({ remoteAddress }) => remoteAddress)),
     },
     limit: new AttemptLimit({ burst: perAddress, perSecond: 0, maxKeys: 100_000, nowMs: () => 0 }),
     every: (_ms, run) => {
@@ -49,12 +53,20 @@ test("the same attempt within a batch is written once, with how often it was", a
   for (let n = 0; n < 50; n++) refuse("bad_credentials", "192.0.2.1");
   refuse("bad_credentials", "192.0.2.2");
   await flushed();
-  expect(written).toMatchObject([
-    { remoteAddress: "192.0.2.1", times: 50 },
-    { remoteAddress: "192.0.2.2", times: 1 },
-  ]);
+  expect(written).toMatchObject([{ remoteAddress: "192.0.2.1", times: 50 }, { remoteAddress: "192.0.2.2" }]);
+  expect(written[1]).not.toHaveProperty("times");
   await flushed();
   expect(written).toHaveLength(2);
+});
+
+test("what belongs to no station is kept for all of them together", async () => {
+  const { attempts, refuse, flushed, written, unknown } = scene();
+  refuse("bad_credentials", "192.0.2.1");
+  refuse("bad_credentials", "192.0.2.2", GONE);
+  attempts.withoutRequest("192.0.2.3", 2);
+  await flushed();
+  expect(written).toMatchObject([{ remoteAddress: "192.0.2.1" }]);
+  expect(unknown.toSorted()).toEqual(["192.0.2.2", "192.0.2.3"]);
 });
 
 test("texts that a stranger chose are cut", async () => {
@@ -91,8 +103,11 @@ test("what cannot be written is forgotten, and nobody hears of it", async () => 
   const { attempts } = scene();
   const failing = createAttemptLog({
     nodeId: "node-1",
-    redis: { eval: () => Promise.reject(new Error("away")) },
-    limit: { take: () => true },
+    store: {
+      keep: () => Promise.reject(new Error("away")),
+      keepUnknown: () => Promise.reject(new Error("away")),
+    },
+    limit: { take: () => true, forgetRested: () => undefined },
     every: () => ({ cancel() {} }),
     identityOf: () => undefined,
     nowMs: () => 0,

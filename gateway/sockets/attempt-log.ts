@@ -1,18 +1,18 @@
 import type { AttemptOutcome, ConnectionAttempt } from "@dynamo-csms/proto/connection-attempt";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Logger } from "pino";
 import type { UpgradeClaim } from "./admission.ts";
 import type { AttemptLimit } from "./attempt-limits.ts";
-import { isProven, keepAttempt, keepUnknownAttempt, type AttemptStore } from "./attempt-store.ts";
+import { isProven, type AttemptStore, type StationAttempt } from "./attempt-store.ts";
 import type { Refusal } from "./refusals.ts";
-import { sourceOf } from "./remote-address.ts";
 import type { Session } from "./session.ts";
 
 interface Deps {
   nodeId: string;
-  redis: AttemptStore;
+  store: AttemptStore;
   /** Per source, for those that did not prove to be a station; per station for the others. */
-  limit: Pick<AttemptLimit, "take">;
+  limit: Pick<AttemptLimit, "take" | "forgetRested">;
   every(ms: number, run: () => void): { cancel(): void };
   /** Whom a path names, as far as that can be read. */
   identityOf(path: string): StationIdentity | undefined;
@@ -41,7 +41,7 @@ export type AttemptLog = ReturnType<typeof createAttemptLog>;
  * batches, the same attempt from the same address once per batch with a count, and no more of an address than help.
  */
 export function createAttemptLog(deps: Deps) {
-  const { nodeId, redis, limit, nowMs, log } = deps;
+  const { nodeId, store, limit, nowMs, log } = deps;
   /** Key (who, from where, what) → the attempt that waits to be written. */
   const waiting = new Map<string, Noted>();
   let strangers = 0;
@@ -49,7 +49,7 @@ export function createAttemptLog(deps: Deps) {
 
   function add(identity: StationIdentity | undefined, attempt: ConnectionAttempt): void {
     const proven = isProven(attempt.outcome);
-    const key = JSON.stringify([identity, attempt.remoteAddress, attempt.outcome, attempt.listener]);
+    const key = `${attempt.listener} ${attempt.outcome} ${attempt.remoteAddress} ${identity ?? ""}`;
     const former = waiting.get(key);
     if (former !== undefined) {
       former.attempt = { ...attempt, times: (former.attempt.times ?? 1) + 1 };
@@ -61,13 +61,16 @@ export function createAttemptLog(deps: Deps) {
     waiting.set(key, { identity, attempt });
   }
 
-  async function write({ identity, attempt }: Noted): Promise<void> {
+  async function write(batch: readonly Noted[]): Promise<void> {
+    const isNamed = (noted: Noted): noted is StationAttempt => noted.identity !== undefined;
     // Whether there is such a station is asked where it is written, at no cost to the handshake.
-    if (identity !== undefined && (await keepAttempt(redis, identity, attempt))) return;
-    await keepUnknownAttempt(redis, attempt);
+    const strange = await store.keep(batch.filter(isNamed));
+    const unknown = [...batch.filter((noted) => !isNamed(noted)), ...strange];
+    await store.keepUnknown(unknown.map(({ attempt }) => attempt));
   }
 
   async function flush(): Promise<void> {
+    limit.forgetRested();
     const batch: Noted[] = [];
     for (const [key, noted] of waiting) {
       if (batch.length >= PER_FLUSH) break;
@@ -75,10 +78,14 @@ export function createAttemptLog(deps: Deps) {
       if (!isProven(noted.attempt.outcome)) strangers -= 1;
       batch.push(noted);
     }
-    const failed = (await Promise.allSettled(batch.map(write))).find((result) => result.status === "rejected");
-    if (failed !== undefined && !failing)
-      log.warn({ error: (failed.reason as Error).message }, "connection attempts not kept");
-    failing = failed !== undefined;
+    if (batch.length === 0) return;
+    try {
+      await write(batch);
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ error: (error as Error).message }, "connection attempts not kept");
+      failing = true;
+    }
   }
 
   const timer = deps.every(FLUSH_MS, () => void flush());
@@ -87,10 +94,9 @@ export function createAttemptLog(deps: Deps) {
   return {
     /** A connection that was let in, or what became of it. */
     note(session: Session, outcome: AttemptOutcome, more: { notes?: string[]; detail?: string } = {}): void {
-      const { identity, remoteAddress, handshake } = session;
+      const { identity, remoteAddress, path, subprotocols, listener } = session;
       const { notes = [], detail } = more;
-      const { listener } = handshake;
-      const seen = { path: cut(handshake.path), subprotocols: cut(handshake.subprotocols), remoteAddress, listener };
+      const seen = { path: cut(path), subprotocols: cut(subprotocols), remoteAddress, listener };
       add(identity, { ...base(outcome), ...seen, notes, ...(detail && { detail: cut(detail) }) });
     },
 

@@ -46,7 +46,6 @@ function scene(taken?: Awaited<ReturnType<ConnectionLifeDeps["take"]>>) {
     sessions: new SessionRegistry(() => clock.nowMs),
     attempts: { note: () => undefined },
     appendEvent: () => undefined,
-    sessionOpened: () => undefined,
     sessionClosed: () => undefined,
     metrics,
     nowMs: () => clock.nowMs,

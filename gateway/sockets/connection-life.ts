@@ -49,7 +49,6 @@ export interface ConnectionLifeDeps {
   attempts: Pick<AttemptLog, "note">;
   /** Stores an event of the connection under its next number. */
   appendEvent(session: Session, event: LaneEvent): void;
-  sessionOpened(session: Session): void;
   sessionClosed(session: Session): void;
   metrics: Pick<
     GatewayMetrics,
@@ -77,7 +76,6 @@ const LASTING_MS = 20_000;
 /** The life of a connection as four moments: enter (before the upgrade), abandon (instead of it), open, end. */
 export function createConnectionLife(deps: ConnectionLifeDeps) {
   const { sessions, metrics, log, nodeId } = deps;
-  const openedAtMs = new WeakMap<Session, number>();
   const contestedAtMs = new WeakMap<Session, number>();
   const taking = new StationSlots(TAKEOVERS_AT_ONCE);
 
@@ -160,12 +158,12 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
           ...entrant,
           version: entrant.subprotocol.version,
           epoch: takeover.epoch,
+          openedAtMs: deps.nowMs(),
           ...(certificate && { clientCertificate: certificate }),
         },
         socket,
         log,
       );
-      openedAtMs.set(session, deps.nowMs());
       metrics.connectionsOpened.inc({ version: session.version });
       metrics.connections.inc({ version: session.version, state: "open" });
       deps.appendEvent(session, openedEvent(nodeId, entrant));
@@ -173,15 +171,14 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
         metrics.quirks.inc({ quirk, mode });
         deps.appendEvent(session, { event: "quirk", nodeId, quirk, mode, count: 1, detail });
       }
-      const facts = { version: session.version, remoteAddress, listener: session.handshake.listener, notes };
-      session.log.info(facts, "station connected");
+      const facts = { version: session.version, remoteAddress, listener: session.listener, notes };
+      log.debug({ station: identity, epoch: session.epoch, ...facts }, "station connected");
       deps.attempts.note(session, "connected", { notes: [...notes, ...quirks.map(({ quirk }) => quirk)] });
       // Told once as the limit is passed, not for each of the reconnects of a station behind a bad line.
       if (contestedBy !== undefined && contestedBy.takeovers <= TAKEOVERS_ALLOWED)
         tellContested(session, `${contestedBy.takeovers} takeovers in 10 minutes; the former connection was dead`);
       const replacedHere = sessions.get(identity) !== undefined;
       const newest = sessions.add(session);
-      deps.sessionOpened(session);
       // Opened later than its successor: both were on their way at the same time.
       if (!newest) session.close(1000, "superseded by a newer connection");
       if (takeover.former.node !== "") metrics.takeovers.inc({ former: replacedHere ? "this-node" : "other-node" });
@@ -204,7 +201,7 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       const labels = closeLabels(code, text, byUs);
       metrics.connectionsClosed.inc(labels);
       metrics.connections.dec({ version: session.version, state: "open" });
-      const lastedMs = deps.nowMs() - (openedAtMs.get(session) ?? deps.nowMs());
+      const lastedMs = deps.nowMs() - session.openedAtMs;
       metrics.connectionDuration.observe(lastedMs / 1_000);
       if (byUs === 1013 && text === SLOW_READER) metrics.backpressureDrops.inc({ why: "slow-reader" });
       sessions.remove(session);
@@ -219,8 +216,12 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       // `text` is the station's own: cut, so that it cannot fill the lane.
       const reason = tooLarge ? limit : text.slice(0, 123);
       deps.appendEvent(session, { event: "closed", nodeId, code: toldCode, reason });
-      session.log.info({ code: toldCode, reason: labels.reason, detail: text }, "station disconnected");
-      void deps.ownershipEnded(session.identity, session.epoch, stayOf(lastedMs, byUs));
+      const { identity, epoch } = session;
+      log.debug(
+        { station: identity, epoch, code: toldCode, reason: labels.reason, detail: text },
+        "station disconnected",
+      );
+      void deps.ownershipEnded(identity, epoch, stayOf(lastedMs, byUs));
     },
   };
 }

@@ -73,7 +73,7 @@ export class HandshakeGate {
     return this.#waiting.size;
   }
 
-  /** Takes a place for a handshake. @param source see `sourceOf` */
+  /** Takes a place for a handshake. @param source see proto/source-address.ts */
   enter(source: string): Place {
     if (this.#stopping) return settled("stopping");
     if (this.#waiting.size === 0 && this.#letIn()) return settled("admitted");

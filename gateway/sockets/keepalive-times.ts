@@ -1,5 +1,5 @@
-import type { StationRecord } from "@dynamo-csms/proto/station-record";
 import type { KeepaliveTimes } from "./keepalive.ts";
+import type { StationSettings } from "./session.ts";
 
 interface Defaults {
   pingIntervalMs: number;
@@ -10,7 +10,7 @@ interface Defaults {
  * The times of one station: the process's, or those of its quirk profile. Dead is who was silent for three of its intervals,
  * and never sooner than the process's idle time. Without pings of ours a station says no more than its Heartbeats.
  */
-export function keepaliveTimes(record: StationRecord, { pingIntervalMs, idleTimeoutMs }: Defaults): KeepaliveTimes {
+export function keepaliveTimes(record: StationSettings, { pingIntervalMs, idleTimeoutMs }: Defaults): KeepaliveTimes {
   const quirk = record.quirks?.ping_interval;
   const idleSeconds = Math.floor(idleTimeoutMs / 1_000);
   if (quirk?.mode !== "accept")

@@ -1,16 +1,17 @@
 import type { StationRecord } from "@dynamo-csms/proto/station-record";
 import { expect, test } from "vitest";
-import { Keepalive } from "./keepalive.ts";
+import { Keepalive, KeptAlive } from "./keepalive.ts";
 import { keepaliveTimes } from "./keepalive-times.ts";
 
 const TIMES = { pingSeconds: 25, silenceSeconds: 75 };
 
-class FakeSocket {
+class FakeSocket extends KeptAlive {
   readonly pings: number[] = [];
   readonly lostAt: number[] = [];
   readonly #second: () => number;
 
   constructor(second: () => number) {
+    super();
     this.#second = second;
   }
 
@@ -26,7 +27,7 @@ class FakeSocket {
 function scene() {
   let turn = () => {};
   let second = 0;
-  const keepalive = new Keepalive<FakeSocket>({
+  const keepalive = new Keepalive({
     every: (ms, run) => {
       expect(ms).toBe(1_000);
       turn = run;
@@ -90,6 +91,26 @@ test("a removed connection is left alone", () => {
   keepalive.remove(gone);
   pass(100);
   expect([gone.pings, gone.lostAt]).toEqual([[], []]);
+});
+
+test("those that end while others of their tick are looked at, or change their times then, disturb nobody", () => {
+  const { keepalive, socket, pass } = scene();
+  const all = Array.from({ length: 6 }, socket);
+  for (const one of all) keepalive.keep(one, TIMES);
+  const [a, b, c, d, e, f] = all as [FakeSocket, FakeSocket, FakeSocket, FakeSocket, FakeSocket, FakeSocket];
+  const pinged = f.ping.bind(f);
+  // Looked at first, it ends itself and one that waits behind it, and gives another one new times.
+  f.ping = () => {
+    pinged();
+    keepalive.remove(f);
+    keepalive.remove(d);
+    keepalive.keep(e, { pingSeconds: 2, silenceSeconds: 75 });
+  };
+  keepalive.remove(b);
+  pass(21);
+  expect([a, b, c, d, e, f].map(({ pings }) => pings)).toEqual([[19], [], [19], [], [21], [19]]);
+  pass(60);
+  expect([a, b, c, d, e, f].map(({ lostAt }) => lostAt)).toEqual([[75], [], [75], [], [75], []]);
 });
 
 test("[1.5-ping] a profile's interval lengthens the silence that is borne, and never shortens it", () => {

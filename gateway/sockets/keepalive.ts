@@ -1,9 +1,3 @@
-interface KeptAlive {
-  ping(): void;
-  /** Nothing was heard for too long: the peer is gone. Brings the close event about. */
-  lost(): void;
-}
-
 /** How a connection is kept alive and when it is given up. */
 export interface KeepaliveTimes {
   /** 0: no pings of ours. */
@@ -12,11 +6,27 @@ export interface KeepaliveTimes {
   silenceSeconds: number;
 }
 
-interface Kept extends KeepaliveTimes {
-  /** In ticks, as all that follows. */
-  heardAt: number;
-  pingAt: number;
-  visitAt: number;
+/** In place of the tick of a visit. */
+const NOT_KEPT = -1;
+const IN_VISIT = 0;
+
+/**
+ * What can be kept alive. What the keepalive has to know of it stands on it, and those to be looked at in the same tick are
+ * chained: there are as many as stations, and each entry of a map or a set costs as much as all of this.
+ */
+export abstract class KeptAlive implements KeepaliveTimes {
+  pingSeconds = 0;
+  silenceSeconds = 0;
+  /** When anything was last heard of it, in ticks, as all that follows. */
+  heardAt = 0;
+  pingAt = 0;
+  visitAt = NOT_KEPT;
+  before: KeptAlive | undefined;
+  after: KeptAlive | undefined;
+
+  abstract ping(): void;
+  /** Nothing was heard for too long: the peer is gone. Brings the close event about. */
+  abstract lost(): void;
 }
 
 interface Deps {
@@ -35,10 +45,9 @@ const TICK_MS = 1_000;
  * Time is counted in ticks of this timer: a process that was stopped for a minute finds the frames of that minute in its
  * sockets before it may call anyone silent.
  */
-export class Keepalive<Socket extends KeptAlive> {
-  readonly #kept = new Map<Socket, Kept>();
-  /** Tick → who is to be looked at then. */
-  readonly #visits = new Map<number, Set<Socket>>();
+export class Keepalive {
+  /** Tick → the first of those that are to be looked at then. */
+  readonly #visits = new Map<number, KeptAlive>();
   readonly #timer: { cancel(): void };
   readonly #random: () => number;
   #tick = 0;
@@ -49,58 +58,71 @@ export class Keepalive<Socket extends KeptAlive> {
   }
 
   /** From now on; called again it changes the times. The first ping comes within the second half of an interval, so that a storm of newcomers is spread. */
-  keep(socket: Socket, times: KeepaliveTimes): void {
-    const former = this.#kept.get(socket);
-    if (former !== undefined) this.#visits.get(former.visitAt)?.delete(socket);
-    const firstPing = Math.max(1, Math.round(times.pingSeconds * (0.5 + this.#random() / 2)));
-    const kept = { ...times, heardAt: former?.heardAt ?? this.#tick, pingAt: this.#tick + firstPing, visitAt: 0 };
-    this.#kept.set(socket, kept);
-    this.#schedule(socket, kept);
+  keep(socket: KeptAlive, { pingSeconds, silenceSeconds }: KeepaliveTimes): void {
+    if (socket.visitAt === NOT_KEPT) socket.heardAt = this.#tick;
+    else this.#unchain(socket);
+    socket.pingSeconds = pingSeconds;
+    socket.silenceSeconds = silenceSeconds;
+    socket.pingAt = this.#tick + Math.max(1, Math.round(pingSeconds * (0.5 + this.#random() / 2)));
+    this.#schedule(socket);
   }
 
   /** A frame of the station came in, of whatever kind. */
-  heard(socket: Socket): void {
-    const kept = this.#kept.get(socket);
-    if (kept !== undefined) kept.heardAt = this.#tick;
+  heard(socket: KeptAlive): void {
+    socket.heardAt = this.#tick;
   }
 
-  remove(socket: Socket): void {
-    const kept = this.#kept.get(socket);
-    if (kept === undefined) return;
-    this.#visits.get(kept.visitAt)?.delete(socket);
-    this.#kept.delete(socket);
+  remove(socket: KeptAlive): void {
+    this.#unchain(socket);
+    socket.visitAt = NOT_KEPT;
   }
 
   stop(): void {
     this.#timer.cancel();
   }
 
-  #schedule(socket: Socket, kept: Kept): void {
-    const silentAt = kept.heardAt + kept.silenceSeconds;
-    kept.visitAt = Math.max(this.#tick + 1, kept.pingSeconds > 0 ? Math.min(kept.pingAt, silentAt) : silentAt);
-    const due = this.#visits.get(kept.visitAt) ?? new Set();
-    due.add(socket);
-    this.#visits.set(kept.visitAt, due);
+  #schedule(socket: KeptAlive): void {
+    const silentAt = socket.heardAt + socket.silenceSeconds;
+    const dueAt = socket.pingSeconds > 0 ? Math.min(socket.pingAt, silentAt) : silentAt;
+    socket.visitAt = Math.max(this.#tick + 1, dueAt);
+    const first = this.#visits.get(socket.visitAt);
+    if (first !== undefined) first.before = socket;
+    socket.after = first;
+    this.#visits.set(socket.visitAt, socket);
+  }
+
+  #unchain(socket: KeptAlive): void {
+    const { before, after, visitAt } = socket;
+    if (visitAt <= IN_VISIT) return;
+    if (after !== undefined) after.before = before;
+    if (before !== undefined) before.after = after;
+    else if (after !== undefined) this.#visits.set(visitAt, after);
+    else this.#visits.delete(visitAt);
+    socket.before = undefined;
+    socket.after = undefined;
+    socket.visitAt = IN_VISIT;
   }
 
   #turn(): void {
     this.#tick += 1;
-    const due = this.#visits.get(this.#tick);
-    this.#visits.delete(this.#tick);
-    for (const socket of due ?? []) {
-      const kept = this.#kept.get(socket);
-      if (kept === undefined) continue;
-      if (this.#tick - kept.heardAt >= kept.silenceSeconds) {
-        this.#kept.delete(socket);
-        socket.lost();
-        continue;
-      }
-      if (kept.pingSeconds > 0 && this.#tick >= kept.pingAt) {
-        kept.pingAt = this.#tick + kept.pingSeconds;
-        socket.ping();
-      }
-      // The ping may have found the connection closed.
-      if (this.#kept.get(socket) === kept) this.#schedule(socket, kept);
+    for (;;) {
+      const socket = this.#visits.get(this.#tick);
+      if (socket === undefined) return;
+      this.#unchain(socket);
+      this.#visit(socket);
     }
+  }
+
+  #visit(socket: KeptAlive): void {
+    if (this.#tick - socket.heardAt >= socket.silenceSeconds) {
+      socket.visitAt = NOT_KEPT;
+      return socket.lost();
+    }
+    if (socket.pingSeconds > 0 && this.#tick >= socket.pingAt) {
+      socket.pingAt = this.#tick + socket.pingSeconds;
+      socket.ping();
+    }
+    // The ping may have found the connection closed.
+    if (socket.visitAt === IN_VISIT) this.#schedule(socket);
   }
 }

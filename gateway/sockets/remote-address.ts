@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { plainAddress } from "@dynamo-csms/proto/source-address";
 
 /** The addresses whose word about the real peer is taken (PROXY protocol v2, X-Forwarded-For, X-Forwarded-Proto). */
 export type TrustedProxies = BlockList;
@@ -51,33 +52,4 @@ export function remotePeer(claims: PeerClaims, trusted: TrustedProxies): RemoteP
   const hops = claims.forwardedFor.split(",").map((hop) => plainAddress(hop.trim()));
   const station = hops.findLast((hop) => isIP(hop) !== 0 && !isTrusted(hop));
   return { address: station ?? socketAddress, ...tls, headersTrusted: true };
-}
-
-/**
- * What counts as one source where something is limited per address: an IPv4 address, or the /64 of an IPv6 address, within
- * which whoever has one address has all of them. What is no address is a source of its own.
- */
-export function sourceOf(text: string): string {
-  const address = plainAddress(text);
-  if (isIP(address) !== 6) return address;
-  const [front = "", back] = (address.split("%")[0] as string).split("::");
-  const groupsOf = (part: string) => (part === "" ? [] : part.split(":"));
-  const behind = groupsOf(back ?? "");
-  // An IPv4 address at the end stands for two groups.
-  const width = behind.length + (behind.at(-1)?.includes(".") === true ? 1 : 0);
-  const groups = groupsOf(front);
-  if (back !== undefined) groups.push(...Array<string>(Math.max(0, 8 - groups.length - width)).fill("0"), ...behind);
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(":")}::/64`;
-}
-
-/** IPv4 in an IPv6 socket is written as IPv4 (both spellings), and IPv6 as short as Node writes it. */
-function plainAddress(address: string): string {
-  const mapped = /^(?:0000:0000:0000:0000:0000:ffff|::ffff):([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address);
-  if (mapped !== null) {
-    const [high, low] = [Number.parseInt(mapped[1] as string, 16), Number.parseInt(mapped[2] as string, 16)];
-    return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
-  }
-  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  return dotted?.[1] ?? address;
 }

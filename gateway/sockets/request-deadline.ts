@@ -47,7 +47,7 @@ export class RequestDeadline {
     return this.#waiting.size;
   }
 
-  /** A TCP connection was accepted. `onUnused`: it ended, by whoever, before it brought a request. @param source see `sourceOf` */
+  /** A TCP connection was accepted. `onUnused`: it ended, by whoever, before it brought a request. @param source see proto/source-address.ts */
   accepted(connection: RawConnection, source: string, onUnused: () => void): void {
     if (!this.#room.enter(source)) return void connection.close();
     const entry: Waiting = { connection, source, sinceMs: this.#deps.nowMs() };

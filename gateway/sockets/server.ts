@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { Result } from "@dynamo-csms/proto/result";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { Logger } from "pino";
 import type { HttpResponse, TemplatedApp, WebSocket } from "uWebSockets.js";
 import type { GatewayMetrics } from "../metrics.ts";
@@ -15,9 +16,9 @@ import { COMPRESSION, createApp, listen } from "./listen.ts";
 import { HandshakeGate } from "./handshake-gate.ts";
 import type { ListenerProfile, ListenerSettings } from "./listener.ts";
 import type { Refusal } from "./refusals.ts";
-import { remotePeer, sourceOf, type TrustedProxies } from "./remote-address.ts";
+import { remotePeer, type TrustedProxies } from "./remote-address.ts";
 import { RequestDeadline } from "./request-deadline.ts";
-import type { Session, StationSocket } from "./session.ts";
+import type { Session, StationSettings, StationSocket } from "./session.ts";
 import { createSocketEvents, type Kept } from "./socket-events.ts";
 import { createUpgrade } from "./upgrade.ts";
 import { textOf } from "./upgrade-claim.ts";
@@ -43,6 +44,8 @@ export interface SocketServerDeps {
     end(session: Session, code: number, text: string, byUs: CloseCode | undefined): void;
   };
   attempts: Pick<AttemptLog, "refused" | "withoutRequest">;
+  /** False: nothing was done with the frame. */
+  takePlainCall(session: Session, frame: Uint8Array): boolean;
   /** `bytes` is the receiver's to keep. */
   receiveFrame(session: Session, bytes: Uint8Array, isBinary: boolean): void;
   metrics: Pick<
@@ -70,7 +73,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
     return { cancel: () => clearInterval(timer) };
   };
   const nowMs = () => performance.now();
-  const keepalive = new Keepalive<Connection>({ every, random: Math.random });
+  const keepalive = new Keepalive({ every, random: Math.random });
   const requests = new RequestDeadline({
     deadlineMs: REQUEST_DEADLINE_MS,
     maxWaiting: deps.maxWithoutRequest,
@@ -79,21 +82,21 @@ export async function startSocketServer(deps: SocketServerDeps) {
   });
   const refusalLines = new AttemptLimit({ burst: 50, perSecond: 0.5, maxKeys: 10_000, nowMs });
   const gate = new HandshakeGate({ perSecond: deps.handshakesPerSecond, every, nowMs, metrics });
-  const newConnection = (entrant: Entrant | undefined) =>
-    new Connection({
-      entrant,
-      keepalive: (connection, record) => keepalive.keep(connection, keepaliveTimes(record, deps)),
-    });
+  const keepAlive = (connection: Connection, record: StationSettings) =>
+    keepalive.keep(connection, keepaliveTimes(record, deps));
+  const newConnection = (entrant: Entrant | undefined) => new Connection({ entrant, keepalive: keepAlive });
 
   function appFor(settings: ListenerSettings): TemplatedApp {
     const { profile } = settings;
     const open = new Set<WebSocket<Kept>>();
+    const { behavior, begin } = createSocketEvents({ ...deps, keepalive, open });
     const upgrade = createUpgrade({
       ...deps,
       listener: profile,
       claims: deps,
       gate,
       newConnection,
+      begin,
       open,
       refusalLines,
     });
@@ -108,7 +111,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
           // What comes in is inflated up to maxPayloadLength and no further.
           compression: COMPRESSION,
           upgrade: upgrade.upgrade,
-          ...createSocketEvents({ ...deps, keepalive, open }),
+          ...behavior,
         })
         .any("/*", upgrade.other)
         // Comes with each TCP connection, 1 for the beginning, and then stands for it.

@@ -19,12 +19,15 @@ export interface Kept {
 
 interface Deps {
   life: {
+    abandon(entrant: Entrant): void;
     open(entrant: Entrant, socket: StationSocket): Session;
     end(session: Session, code: number, text: string, byUs: CloseCode | undefined): void;
   };
+  /** The short way of plain CALLs. False: nothing was done with the frame. `frame` is gone when this returns. */
+  takePlainCall(session: Session, frame: Uint8Array): boolean;
   /** `bytes` is the receiver's to keep. */
   receiveFrame(session: Session, bytes: Uint8Array, isBinary: boolean): void;
-  keepalive: Keepalive<Connection>;
+  keepalive: Pick<Keepalive, "keep" | "heard" | "remove">;
   pingIntervalMs: number;
   idleTimeoutMs: number;
   /** All open WebSockets of the listener. */
@@ -33,7 +36,7 @@ interface Deps {
   log: Logger;
 }
 
-/** The library's callbacks for one listener's WebSockets. */
+/** The library's callbacks for the WebSockets of a listener, and what makes a session of an upgraded one. */
 export function createSocketEvents(deps: Deps) {
   const { life, keepalive, open, metrics, log } = deps;
 
@@ -42,10 +45,14 @@ export function createSocketEvents(deps: Deps) {
     try {
       run();
     } catch (error) {
-      metrics.faults.inc({ where: callback });
-      (connection.session?.log ?? log).error({ error, callback }, "fault while handling a connection");
-      connection.close(1011, "internal error");
+      fault(callback, connection, error);
     }
+  }
+
+  function fault(callback: "open" | "message" | "close", connection: Connection, error: unknown): void {
+    metrics.faults.inc({ where: callback });
+    (connection.session?.log ?? log).error({ error, callback }, "fault while handling a connection");
+    connection.close(1011, "internal error");
   }
 
   function endSession(connection: Connection, code: number, text: string): void {
@@ -54,37 +61,35 @@ export function createSocketEvents(deps: Deps) {
     if (session !== undefined) life.end(session, code, text, connection.closedByUs);
   }
 
-  function heard(ws: uws.WebSocket<Kept>): void {
-    const { connection } = ws.getUserData();
+  function heard(connection: Connection): void {
     keepalive.heard(connection);
     connection.heard();
   }
 
-  return {
+  const behavior = {
+    /** Nothing more, until the library's own part of the upgrade is over: see upgrade.ts. */
     open(ws) {
-      const { connection } = ws.getUserData();
       open.add(ws);
-      connection.opened(ws);
-      const { entrant } = connection;
-      if (entrant === undefined) return connection.close(1002, "no subprotocol in common");
-      keepalive.keep(connection, keepaliveTimes(entrant.record, deps));
-      guarded("open", connection, () => {
-        connection.session = life.open(entrant, connection);
-        // Superseded while it was being opened: its close event came before there was a session to end.
-        if (!connection.session.open) endSession(connection, connection.closedByUs ?? 1006, "");
-      });
+      ws.getUserData().connection.opened(ws);
     },
     message(ws, message, isBinary) {
-      heard(ws);
       const { connection } = ws.getUserData();
+      heard(connection);
       const { session } = connection;
       if (session === undefined || !session.open) return;
-      const bytes = Buffer.allocUnsafe(message.byteLength);
-      bytes.set(new Uint8Array(message));
-      guarded("message", connection, () => deps.receiveFrame(session, bytes, isBinary));
+      // As `guarded`, without a function made for every frame.
+      try {
+        const frame = new Uint8Array(message);
+        if (!isBinary && deps.takePlainCall(session, frame)) return;
+        const bytes = Buffer.allocUnsafe(frame.length);
+        bytes.set(frame);
+        deps.receiveFrame(session, bytes, isBinary);
+      } catch (error) {
+        fault("message", connection, error);
+      }
     },
-    ping: heard,
-    pong: heard,
+    ping: (ws) => heard(ws.getUserData().connection),
+    pong: (ws) => heard(ws.getUserData().connection),
     close(ws, code, message) {
       const { connection } = ws.getUserData();
       open.delete(ws);
@@ -96,4 +101,23 @@ export function createSocketEvents(deps: Deps) {
       guarded("close", connection, () => endSession(connection, code, text));
     },
   } satisfies uws.WebSocketBehavior<Kept>;
+
+  /** The upgrade is over: the session begins. */
+  function begin(connection: Connection): void {
+    const entrant = connection.takeEntrant();
+    if (entrant === undefined) return connection.close(1002, "no subprotocol in common");
+    if (!connection.isOpen) {
+      metrics.faults.inc({ where: "upgrade" });
+      log.warn({ station: entrant.identity }, "the WebSocket library closed a connection in its upgrade");
+      return life.abandon(entrant);
+    }
+    keepalive.keep(connection, keepaliveTimes(entrant.record, deps));
+    guarded("open", connection, () => {
+      connection.session = life.open(entrant, connection);
+      // Superseded while it was being opened: its close event came before there was a session to end.
+      if (!connection.session.open) endSession(connection, connection.closedByUs ?? 1006, "");
+    });
+  }
+
+  return { behavior, begin };
 }

@@ -30,8 +30,8 @@ function scene(lookup: Lookup, { mayLookUp = true, budget = true } = {}) {
   const lookups: string[] = [];
   const answer = <T>(value: T): Promise<T> => (redis.away ? Promise.reject(new Error("away")) : Promise.resolve(value));
   const directory = createStationDirectory({
+    readRecord: (identity) => answer(held.get(stationRecord(identity)) ?? null),
     redis: {
-      hget: (key) => answer(held.get(key) ?? null),
       get: (key) => answer(held.get(key) ?? null),
       set: (key, value, _, ms) => answer(held.set(key, value).set("ms", String(ms))),
     },

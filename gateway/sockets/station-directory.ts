@@ -1,4 +1,4 @@
-import { stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
+import { unknownStation } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { decodeStationRecord, type StationRecord } from "@dynamo-csms/proto/station-record";
 import type { Logger } from "pino";
@@ -11,8 +11,9 @@ export type DirectoryAnswer =
   | { kind: "limited" };
 
 export interface DirectoryDeps {
+  /** The record as it stands in Redis. Rejects when Redis is away. */
+  readRecord(identity: StationIdentity): Promise<string | null>;
   redis: {
-    hget(key: string, field: string): Promise<string | null>;
     get(key: string): Promise<string | null>;
     set(key: string, value: string, px: "PX", ms: number): Promise<unknown>;
   };
@@ -69,13 +70,12 @@ export function createStationDirectory(deps: DirectoryDeps): StationDirectory {
 
   return {
     async find(identity, mayLookUp) {
-      // One round trip for both; a record wins over a late "unknown".
-      const read = await readRedis(() =>
-        Promise.all([deps.redis.hget(stationRecord(identity), "record"), deps.redis.get(unknownStation(identity))]),
-      );
-      if (read === undefined) return { kind: "away", what: "storage" };
-      const [record, lookedUp] = read;
+      // A record wins over a late "unknown", which is asked for as late here as by `findUnrecorded`.
+      const record = await readRedis(() => deps.readRecord(identity));
+      if (record === undefined) return { kind: "away", what: "storage" };
       if (record !== null) return readRecord(identity, record, deps);
+      const lookedUp = await readRedis(() => deps.redis.get(unknownStation(identity)));
+      if (lookedUp === undefined) return { kind: "away", what: "storage" };
       return lookedUp === UNKNOWN ? { kind: "unknown" } : lookUp(identity, mayLookUp);
     },
 

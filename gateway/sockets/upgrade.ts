@@ -3,6 +3,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Result } from "@dynamo-csms/proto/result";
+import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { Logger } from "pino";
 import type * as uws from "uWebSockets.js";
 import type { GatewayMetrics } from "../metrics.ts";
@@ -14,7 +15,6 @@ import type { Entrant } from "./connection-life.ts";
 import type { HandshakeGate, Turn } from "./handshake-gate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import { refusalAnswer, type Refusal } from "./refusals.ts";
-import { sourceOf } from "./remote-address.ts";
 import type { Kept } from "./socket-events.ts";
 import { readClaim, type ClaimSettings } from "./upgrade-claim.ts";
 
@@ -29,6 +29,8 @@ interface Deps {
   /** Shared by all listeners of the process. */
   gate: Pick<HandshakeGate, "enter" | "done" | "stopping">;
   newConnection(entrant: Entrant | undefined): Connection;
+  /** Makes a session of a connection whose upgrade is over. */
+  begin(connection: Connection): void;
   /** All open WebSockets of the listener. */
   open: ReadonlySet<uws.WebSocket<Kept>>;
   attempts: Pick<AttemptLog, "refused">;
@@ -63,6 +65,13 @@ interface Caller {
   whenGone(): void;
 }
 
+/** What an upgrade needs of its request. */
+interface Asked {
+  res: uws.HttpResponse;
+  key: string;
+  context: uws.us_socket_context_t;
+}
+
 /** The library's two callbacks for requests: those for an upgrade, and all others. */
 export function createUpgrade(deps: Deps) {
   const { life, gate, metrics, log } = deps;
@@ -76,6 +85,18 @@ export function createUpgrade(deps: Deps) {
     const [lender] = deps.open;
     if (lender === undefined) run();
     else lender.cork(run);
+  }
+
+  /** The session begins behind the library's own part of it. */
+  function upgradeTo(
+    entrant: Entrant | undefined,
+    { res, key, context }: Asked,
+    token: string,
+    extensions: string,
+  ): void {
+    const connection = deps.newConnection(entrant);
+    corkedElsewhere(() => res.upgrade<Kept>({ connection }, key, token, extensions, context));
+    deps.begin(connection);
   }
 
   const refuse = (error: Refusal): Result<Entrant, Refusal> => ({ ok: false, error });
@@ -128,7 +149,7 @@ export function createUpgrade(deps: Deps) {
       caller.whenGone();
     });
     const claim = readClaim(res, req, deps.listener, deps.claims);
-    const key = req.getHeader("sec-websocket-key");
+    const asked: Asked = { res, key: req.getHeader("sec-websocket-key"), context };
     const extensions = req.getHeader("sec-websocket-extensions");
     await nextTurn();
 
@@ -141,20 +162,17 @@ export function createUpgrade(deps: Deps) {
       { outcome: entered.ok ? "accepted" : "refused" },
       (performance.now() - startedAtMs) / 1_000,
     );
-    const upgrade = (entrant: Entrant | undefined, token: string, offeredExtensions: string) =>
-      corkedElsewhere(() =>
-        res.upgrade<Kept>({ connection: deps.newConnection(entrant) }, key, token, offeredExtensions, context),
-      );
     if (entered.ok) {
       const entrant = entered.value;
       if (caller.gone) return life.abandon(entrant);
+      const { token, version } = entrant.subprotocol;
       // Negotiated for 2.x alone (2.0.1 Part 4 §3.3); 1.6 knows nothing beyond RFC 6455.
-      return upgrade(entrant, entrant.subprotocol.token, entrant.subprotocol.version === "1.6" ? "" : extensions);
+      return upgradeTo(entrant, asked, token, version === "1.6" ? "" : extensions);
     }
     tellRefused(claim, entered.error);
     if (caller.gone) return;
     if (entered.error.reason === "no-common-subprotocol" && deps.unsupportedSubprotocol === "closeAfterUpgrade")
-      return upgrade(undefined, "", "");
+      return upgradeTo(undefined, asked, "", "");
     answerRefusal(res, entered.error);
   }
 

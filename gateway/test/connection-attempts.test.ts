@@ -3,7 +3,7 @@ import { decodeAttempt } from "@dynamo-csms/proto/connection-attempt";
 import { UNKNOWN_ATTEMPTS } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keepAttempt } from "../sockets/attempt-store.ts";
+import { createAttemptStore } from "../sockets/attempt-store.ts";
 import { makeAuthority } from "./certificates.ts";
 import { basicAuth, connectStation, handshake } from "./fake-station.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
@@ -178,8 +178,9 @@ describe("a flood", () => {
       notes: [],
       nodeId: "node",
     };
+    const store = createAttemptStore(world.redis, 1);
     const keep = (outcome: "connected" | "bad_credentials", remoteAddress: string) =>
-      keepAttempt(world.redis, station.identity, { ...attempt, outcome, remoteAddress });
+      store.keep([{ identity: station.identity, attempt: { ...attempt, outcome, remoteAddress } }]);
     for (let n = 0; n < 15; n++) await keep("connected", `192.0.2.${n}`);
     for (let n = 0; n < 100; n++) await keep("bad_credentials", `203.0.113.${n}`);
     const outcomes = await outcomesOf(station);

@@ -97,7 +97,12 @@ test("[A1] a station that had to wait before is let in at once when the node tha
 
 test("[B11] the wait doubles up to three minutes; a connection that lasts ends it, and so does time", async () => {
   const station = await world.register();
-  const ownership = createStationOwnership({ redis: world.redis, nodeId: "node-test", flappingConnections: 3 });
+  const ownership = createStationOwnership({
+    redis: world.redis,
+    nodeId: "node-test",
+    atOnce: 64,
+    flappingConnections: 3,
+  });
   const newcomer = { attempt: "test", admittedRev: 1, remoteAddress: "192.0.2.1", deadEpoch: 0 };
   const take = () => ownership.take(station.identity, newcomer);
   const stay = async (how: Stay): Promise<TakeOutcome> => {

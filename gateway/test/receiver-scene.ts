@@ -5,9 +5,11 @@ import type { StationRecord } from "@dynamo-csms/proto/station-record";
 import { FLAG_FLAGGED } from "@dynamo-csms/proto/stream-entry";
 import { pino } from "pino";
 import type { Decision } from "../inbound/decisions-client.ts";
+import { EntryPacker } from "../inbound/entry-packer.ts";
 import type { LaneWriter } from "../inbound/lane-writer.ts";
 import { createPayloadCheck } from "../inbound/payload-check.ts";
 import { createReceiveFrame } from "../inbound/receive-frame.ts";
+import { createTakePlainCall, type TakePlainCallDeps } from "../inbound/take-plain-call.ts";
 import { createMetrics } from "../metrics.ts";
 import { createOutgoingCalls } from "../outbound/outgoing-calls.ts";
 import { Session, type SessionFacts } from "../sockets/session.ts";
@@ -52,9 +54,53 @@ export const settled = async (): Promise<void> => {
 
 let connections = 0;
 
-export function startReceiver(
-  options: { decide?: (action: string, version: string) => Promise<Decision>; stores?: boolean } = {},
-): ReceiverScene {
+/** The lane's entries of one turn, told as soon as it is over. */
+function startLane(stores: boolean, stored: StoredFrame[], events: LaneEvent[]) {
+  const packer = new EntryPacker({ entryFrames: 512, entryBytes: 256 * 1024 }, () => 0);
+  let flushDue = false;
+  function appended(frame: StoredFrame): void {
+    stored.push(frame);
+    if (flushDue || !stores) return;
+    flushDue = true;
+    setImmediate(() => {
+      flushDue = false;
+      const { waiting, bytes } = packer.take();
+      for (const done of waiting) done(true, bytes);
+    });
+  }
+  const lane: Pick<LaneWriter, "append" | "appendEvent" | "stage" | "stagedBytes" | "tellsLast" | "appendStaged"> = {
+    append(prefix, flags, seq, atMs, text, answer, done) {
+      packer.add(prefix, flags, seq, atMs, text, answer, done);
+      appended({
+        text: Buffer.from(text).toString(),
+        answer: answer === undefined ? undefined : Buffer.from(answer.text).toString(),
+        flagged: (flags & FLAG_FLAGGED) !== 0,
+      });
+    },
+    appendEvent: (_session, event) => void events.push(event),
+    stage: (prefix, _atMs, text) => packer.stage(prefix.length, text),
+    get stagedBytes() {
+      return packer.bytesSoFar;
+    },
+    tellsLast: (done) => packer.tellsLast(done),
+    appendStaged(prefix, seq, atMs, length, done) {
+      packer.addStaged(prefix, seq, atMs, length, done);
+      const text = Buffer.from(packer.bytesSoFar.subarray(packer.bytes - length, packer.bytes)).toString();
+      appended({ text, answer: undefined, flagged: false });
+    },
+  };
+  return lane;
+}
+
+export interface ReceiverOptions {
+  decide?: (action: string, version: string) => Promise<Decision>;
+  /** False: nothing ever becomes durable. */
+  stores?: boolean;
+  /** With the short way of plain CALLs; absent: without. */
+  scanners?: TakePlainCallDeps["scanners"];
+}
+
+export function startReceiver(options: ReceiverOptions = {}): ReceiverScene {
   const stored: StoredFrame[] = [];
   const events: LaneEvent[] = [];
   const logLines: string[] = [];
@@ -68,17 +114,7 @@ export function startReceiver(
     timers.push(timer);
     return { cancel: () => void (timers = timers.filter((other) => other !== timer)) };
   };
-  const lane: Pick<LaneWriter, "append" | "appendEvent"> = {
-    append(_prefix, flags, _seq, _atMs, text, answer, done) {
-      stored.push({
-        text: Buffer.from(text).toString(),
-        answer: answer === undefined ? undefined : Buffer.from(answer.text).toString(),
-        flagged: (flags & FLAG_FLAGGED) !== 0,
-      });
-      if (options.stores ?? true) setImmediate(() => done(true));
-    },
-    appendEvent: (_session, event) => void events.push(event),
-  };
+  const lane = startLane(options.stores ?? true, stored, events);
   const checkPayload = createPayloadCheck({ nodeId: "node-1", lane, metrics, after });
   const clock = { nowMs: () => nowMs, after };
   const outgoing = createOutgoingCalls({ nodeId: "node-1", lane, checkPayload, metrics, log, clock });
@@ -98,6 +134,9 @@ export function startReceiver(
     metrics,
     clock: { monotonicMs: () => nowMs, after },
   });
+  const { scanners } = options;
+  const takePlainCall =
+    scanners === undefined ? () => false : createTakePlainCall({ lane, scanners, metrics, monotonicMs: () => nowMs });
   return {
     stored,
     events,
@@ -119,19 +158,20 @@ export function startReceiver(
       const session = new Session(
         facts,
         {
-          send: (text) => sent.push(text) > 0,
+          send: (text) => sent.push(typeof text === "string" ? text : Buffer.from(text).toString()) > 0,
           close: (code, reason) => void closed.push({ code, reason }),
           answersPing: () => Promise.resolve(true),
           recordChanged: () => undefined,
         },
         log,
       );
-      outgoing.sessionOpened(session);
       return {
         session,
         sent,
         closed,
-        receive: (text, bytes = Buffer.from(text, "utf8")) => receiveFrame(session, bytes, false),
+        receive(text, bytes = Buffer.from(text, "utf8")) {
+          if (!takePlainCall(session, bytes)) receiveFrame(session, bytes, false);
+        },
       };
     },
     pass(ms) {

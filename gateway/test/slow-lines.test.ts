@@ -101,6 +101,6 @@ test("[B9] a command that finds the bound reached was not sent, and says so", as
   await until("the next one is over", () => commands.outcomes("cmd_dropped").length > 0);
   expect(commands.outcomes("cmd_filler")).toMatchObject([{ state: "timeout" }]);
   expect(commands.outcomes("cmd_dropped")).toMatchObject([{ state: "not_connected" }]);
-  expect(commands.kinds("cmd_dropped")).toEqual(["received", "outcome"]);
+  expect(commands.kinds("cmd_dropped")).toEqual(["outcome"]);
   ws.terminate();
 });

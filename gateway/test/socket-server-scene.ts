@@ -45,6 +45,7 @@ export async function startSocketServerScene(handlers: Handlers) {
       ...life,
     },
     attempts: { refused: () => undefined, withoutRequest: () => undefined },
+    takePlainCall: () => false,
     receiveFrame,
     metrics,
     log,
