@@ -7,6 +7,8 @@ import { MIGRATIONS } from "./migrations/list.ts";
 /** Runs SQL with `$1` parameters, arrays included, in whatever transaction it belongs to. */
 export interface Sql {
   query<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** COPY … FROM STDIN, with lines of its text format (pg-text.ts). Only the intake's batches have it (batch-sql.ts). */
+  copy?(text: string, lines: string): Promise<void>;
 }
 
 /** The last wall for statements, not their deadline. */

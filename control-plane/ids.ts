@@ -48,7 +48,7 @@ const LENGTH: Record<IdPrefix, number> = {
 };
 
 /** A new id such as `cp_01hxab1c2d3e`, random: nobody's ids can be guessed from their own. */
-export const newId = (prefix: IdPrefix): string => idOf(prefix, randomBytes(LENGTH[prefix]));
+export const newId = (prefix: IdPrefix): string => idOf(prefix, drawn(LENGTH[prefix]));
 
 /**
  * The id of what has this business key: the same one when it is written again, by a Postgres that had lost it. The key
@@ -56,6 +56,15 @@ export const newId = (prefix: IdPrefix): string => idOf(prefix, randomBytes(LENG
  */
 export const idFor = (prefix: IdPrefix, ...key: readonly (string | number)[]): string =>
   idOf(prefix, createHash("sha256").update(JSON.stringify(key)).digest().subarray(0, LENGTH[prefix]));
+
+/** Drawn in advance: asking the system for a few bytes costs as much as for many. */
+let random = Buffer.alloc(0);
+function drawn(length: number): Uint8Array {
+  if (random.length < length) random = randomBytes(4_096);
+  const bytes = random.subarray(0, length);
+  random = random.subarray(length);
+  return bytes;
+}
 
 function idOf(prefix: IdPrefix, bytes: Uint8Array): string {
   let id = `${prefix}_`;

@@ -1,9 +1,11 @@
 import type { Logger } from "pino";
 import type pg from "pg";
-import { inTransaction, type Sql } from "../database.ts";
+import type { Sql } from "../database.ts";
 import { findStations, type KnownStation } from "../stations/known-station.ts";
 import type { MeterShapes } from "../transactions/meter-shapes.ts";
+import { inBatchTransaction } from "./batch-sql.ts";
 import { collectEffects } from "./collect-effects.ts";
+import type { CopyPolicy } from "./copy-policy.ts";
 import { type DeadLetter, deadLetterOf, type PlacedFrame, setAside } from "./dead-letters.ts";
 import { Effects } from "./effects.ts";
 import type { EntryRange } from "./entry-id.ts";
@@ -28,6 +30,8 @@ export interface ApplyDeps {
   pool: pg.Pool;
   shapes: MeterShapes;
   settings: { logHeartbeats: boolean };
+  /** Of the lane; without it nothing is copied. */
+  copying?: CopyPolicy;
   metrics: IntakeMetrics;
   log: Logger;
   /** Called with the effects written and not committed: where tests break the process off. */
@@ -47,24 +51,32 @@ const MAX_RETRIES = 10;
  * Throws on an outage, with nothing changed: the caller waits and tries again.
  */
 export async function applyBatch(batch: Batch, deps: ApplyDeps): Promise<"applied" | "sealed" | "lost"> {
-  let split = false;
+  let way: Way = deps.copying?.next() === true ? "copied" : "whole";
   for (let retries = 0; ;) {
     try {
-      return await inTransaction(deps.pool, (sql) => applyIn(sql, batch, split, deps));
+      const outcome = await inBatchTransaction(deps.pool, way === "copied", (sql) => applyIn(sql, batch, way, deps));
+      if (way === "copied") deps.copying?.copied();
+      return outcome;
     } catch (fault) {
       if (fault instanceof LaneLost) return "lost";
       const kind = faultKindOf(fault);
-      if (kind === "frame" && !split) split = true;
+      if (kind === "frame" && way === "copied") {
+        way = "whole";
+        deps.copying?.failed();
+      } else if (kind === "frame" && way === "whole") way = "split";
       else if (kind === "retry" && retries < MAX_RETRIES) await pause(++retries);
       else throw fault;
     }
   }
 }
 
+/** Whole: all at once. Copied: and what is appended by COPY. Split: so that what cannot be applied is found. */
+type Way = "copied" | "whole" | "split";
+
 const pause = (times: number) =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** Math.min(times, 6)));
 
-async function applyIn(sql: Sql, batch: Batch, split: boolean, deps: ApplyDeps): Promise<"applied" | "sealed"> {
+async function applyIn(sql: Sql, batch: Batch, way: Way, deps: ApplyDeps): Promise<"applied" | "sealed"> {
   // First of all: it locks the lane, so that a second intake waits here instead of doing the work for nothing.
   if (!(await moveOffset(sql, batch.laneId, batch.from, batch.to))) throw new LaneLost();
   for (const gap of batch.gaps) await recordGap(sql, batch.laneId, gap);
@@ -73,7 +85,7 @@ async function applyIn(sql: Sql, batch: Batch, split: boolean, deps: ApplyDeps):
     ...new Set(batch.frames.map(({ frame }) => frame.identity).filter((identity) => identity !== "")),
   ]);
   const context: Context = { laneId: batch.laneId, stations, deps, sealed: false };
-  if (split) await applySplit(sql, batch.frames, context);
+  if (way === "split") await applySplit(sql, batch.frames, context);
   else await applyFrames(sql, batch.frames, context);
   if (context.sealed) await markSealed(sql, batch.laneId);
   await deps.beforeCommit?.(batch);
@@ -97,7 +109,7 @@ async function applyFrames(sql: Sql, frames: readonly PlacedFrame[], context: Co
       letters.push(deadLetterOf(context.laneId, placed, describeFault(fault)));
     }
   }
-  await writeEffects(sql, effects, { ...context.deps, laneId: context.laneId });
+  await writeEffects(sql, effects, { ...context.deps, laneId: context.laneId, newest: context.deps.copying?.newest });
   context.sealed ||= effects.sealed;
   await setAsideAloud(sql, letters, context);
 }

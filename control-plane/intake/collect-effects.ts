@@ -1,7 +1,5 @@
 import { decodeLaneEvent, type LaneEvent } from "@dynamo-csms/proto/lane-event";
-import { type BrokenFrame, decodeFrame, type Frame } from "@dynamo-csms/proto/ocpp-frame";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import type { Result } from "@dynamo-csms/proto/result";
 import { type LaneFrame, REFUSED_IN_SILENCE } from "@dynamo-csms/proto/stream-entry";
 import { storableText } from "../message-log/storable-text.ts";
 import { isQuirkName } from "../quirks/quirk-settings.ts";
@@ -12,10 +10,10 @@ import { steps16 } from "./dispatch-1.6.ts";
 import { steps201 } from "./dispatch-2.0.1.ts";
 import { steps21 } from "./dispatch-2.1.ts";
 import type { Effects } from "./effects.ts";
-import { payloadTextOf } from "./payload-text.ts";
+import { readFrame, type ReadFrame } from "./read-call.ts";
 import { isOfReplacedHardware } from "./replaced-hardware.ts";
 import { addCredentials } from "./security-steps.ts";
-import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
+import { asQuarantined, type Step } from "./step.ts";
 
 // Maps, because action names come from the wire. Behind the schema check of the gateway each step gets what it expects.
 const STEPS: Record<OcppVersion, ReadonlyMap<string, Step>> = {
@@ -44,12 +42,11 @@ export function collectEffects(
 ): void {
   if (frame.kind === "event") return collectEvent(frame, stations, effects);
   const station = stationOf(frame, stations);
-  if (frame.kind === "inbound" && !isOfReplacedHardware(station, frame.epoch))
-    effects.saw(station, new Date(frame.receivedAtMs));
-  const decoded = decodeFrame(frame.text);
-  const call = readCall(frame, decoded, station);
+  if (frame.kind === "inbound" && !isOfReplacedHardware(station, frame.epoch)) effects.saw(station, frame.receivedAtMs);
+  const read = readFrame(frame, station);
+  const { call } = read;
   // Heartbeats: tens of thousands of rows a second, in a large fleet, that nobody reads. A refused one is worth reading.
-  if (call?.action !== "Heartbeat" || call.refused || settings.logHeartbeats) log(frame, decoded, station, effects);
+  if (call?.action !== "Heartbeat" || call.refused || settings.logHeartbeats) log(frame, read, station, effects);
   if (frame.kind === "outbound" || call === undefined || call.refused) return;
   if (isOfReplacedHardware(station, frame.epoch, call.action)) return;
   if (frame.flagged) effects.quarantined.push(asQuarantined(call, "breaks its schema"));
@@ -63,33 +60,7 @@ function stationOf(frame: LaneFrame, stations: ReadonlyMap<string, KnownStation>
   return station;
 }
 
-/** The CALL or SEND in the frame; undefined for answers and for what is no frame. `refused`: it was answered with an error. */
-function readCall(
-  frame: LaneFrame,
-  decoded: Result<Frame, BrokenFrame>,
-  station: KnownStation,
-): (ReceivedCall & { refused: boolean }) | undefined {
-  if (!decoded.ok || (decoded.value.kind !== "call" && decoded.value.kind !== "send")) return undefined;
-  const reply = frame.answer === undefined ? undefined : decodeFrame(frame.answer);
-  const answer =
-    reply?.ok && reply.value.kind === "callResult" && typeof reply.value.payload === "object"
-      ? (reply.value.payload ?? undefined)
-      : undefined;
-  return {
-    station,
-    version: frame.version,
-    epoch: frame.epoch,
-    seq: frame.seq,
-    receivedAt: new Date(frame.receivedAtMs),
-    action: decoded.value.action,
-    payload: decoded.value.payload,
-    payloadText: payloadTextOf(frame.text),
-    answer,
-    refused: reply !== undefined && answer === undefined,
-  };
-}
-
-function log(frame: LaneFrame, decoded: Result<Frame, BrokenFrame>, station: KnownStation, effects: Effects): void {
+function log(frame: LaneFrame, { action, messageId }: ReadFrame, station: KnownStation, effects: Effects): void {
   effects.frames.push({
     stationId: station.id,
     epoch: frame.epoch,
@@ -97,8 +68,8 @@ function log(frame: LaneFrame, decoded: Result<Frame, BrokenFrame>, station: Kno
     receivedAt: new Date(frame.receivedAtMs),
     direction: frame.kind === "outbound" ? "outbound" : "inbound",
     flagged: frame.flagged,
-    action: decoded.ok && "action" in decoded.value ? storableText(decoded.value.action).slice(0, 255) : null,
-    messageId: decoded.ok ? storableText(decoded.value.messageId) : null,
+    action: action === null ? null : storableText(action).slice(0, 255),
+    messageId: messageId === null ? null : storableText(messageId),
     raw: storableText(frame.text),
     answer: frame.answer === undefined || frame.answer === REFUSED_IN_SILENCE ? null : storableText(frame.answer),
     latencyMs: int4Of(frame.answeredAfterMs),
@@ -116,7 +87,7 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
       const station = stationOf(frame, stations);
       if (isOfReplacedHardware(station, epoch)) return;
       // That the gateway still has it is no word of the station.
-      if (event.event === "opened") effects.saw(station, at);
+      if (event.event === "opened") effects.saw(station, frame.receivedAtMs);
       if (event.event === "opened") addCredentials(event, station, at, effects);
       effects.connections.push({
         kind: event.event,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
 import { sqlOn } from "../database.ts";
 import { applyBatch, type ApplyDeps, type Batch } from "./apply-batch.ts";
+import { CopyPolicy } from "./copy-policy.ts";
 import { describeFault } from "../fault-kind.ts";
 import { type EntryRange, entryIdOf, numberOf } from "./entry-id.ts";
 import { finishLane } from "./finish-lane.ts";
@@ -91,6 +92,7 @@ class LaneDrain {
   readonly #trimmer: LaneTrimmer;
   readonly #writeProbe: WriteProbe;
   readonly #holes = new HoleWatch();
+  readonly #copying = new CopyPolicy();
   /** Read, and not yet applied. */
   #queue: LaneEntry[] = [];
   #readCount = FIRST_READ_COUNT;
@@ -144,7 +146,7 @@ class LaneDrain {
   async #apply(batch: Batch): Promise<"applied" | "sealed" | "lost"> {
     const { metrics } = this.#deps;
     const end = metrics.batchDuration.startTimer();
-    const outcome = await applyBatch(batch, this.#deps);
+    const outcome = await applyBatch(batch, { ...this.#deps, copying: this.#copying });
     end();
     metrics.batches.inc({ outcome });
     if (outcome === "lost") return outcome;

@@ -82,7 +82,7 @@ export class Effects {
   readonly skipped: { laneId: string; first: number; last: number }[] = [];
   /** The lane's writer stopped in order; nothing follows. */
   sealed = false;
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new Map<string, SeenMs>();
 
   /** Stations that just connected, or whose boot was accepted: commands may wait for them. */
   get reachable(): string[] {
@@ -91,21 +91,29 @@ export class Effects {
   }
 
   get seen(): Seen[] {
-    return [...this.#seen.values()];
+    return Array.from(this.#seen, ([stationId, { lastSeenMs, lastHeartbeatMs }]) => ({
+      stationId,
+      lastSeenAt: new Date(lastSeenMs),
+      lastHeartbeatAt: lastHeartbeatMs === undefined ? undefined : new Date(lastHeartbeatMs),
+    }));
   }
 
   /** A sign of life. */
-  saw(station: KnownStation, at: Date): void {
+  saw(station: KnownStation, atMs: number): void {
     const seen = this.#seen.get(station.id);
-    if (seen === undefined)
-      this.#seen.set(station.id, { stationId: station.id, lastSeenAt: at, lastHeartbeatAt: undefined });
-    else if (seen.lastSeenAt < at) seen.lastSeenAt = at;
+    if (seen === undefined) this.#seen.set(station.id, { lastSeenMs: atMs, lastHeartbeatMs: undefined });
+    else if (seen.lastSeenMs < atMs) seen.lastSeenMs = atMs;
   }
 
   /** A Heartbeat: a sign of life as well. */
-  heard(station: KnownStation, at: Date): void {
-    this.saw(station, at);
-    const seen = this.#seen.get(station.id) as Seen;
-    if (seen.lastHeartbeatAt === undefined || seen.lastHeartbeatAt < at) seen.lastHeartbeatAt = at;
+  heard(station: KnownStation, atMs: number): void {
+    this.saw(station, atMs);
+    const seen = this.#seen.get(station.id) as SeenMs;
+    if (seen.lastHeartbeatMs === undefined || seen.lastHeartbeatMs < atMs) seen.lastHeartbeatMs = atMs;
   }
+}
+
+interface SeenMs {
+  lastSeenMs: number;
+  lastHeartbeatMs: number | undefined;
 }

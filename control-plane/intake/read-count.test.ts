@@ -7,8 +7,8 @@ const entries = (count: number, bytes: number) =>
 test("small entries are read by more and more at a time, up to a bound", () => {
   let count = FIRST_READ_COUNT;
   const counts = [];
-  for (let reads = 0; reads < 5; reads += 1) counts.push((count = nextReadCount(count, entries(count, 300))));
-  expect(counts).toEqual([16, 32, 64, 64, 64]);
+  for (let reads = 0; reads < 7; reads += 1) counts.push((count = nextReadCount(count, entries(count, 300))));
+  expect(counts).toEqual([16, 32, 64, 128, 256, 256, 256]);
 });
 
 test("a backlog of large entries is read a few MiB at a time", () => {

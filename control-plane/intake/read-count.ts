@@ -3,7 +3,7 @@ import type { LaneEntry } from "./lane-reader.ts";
 /** What one read of one lane may hold in memory. After an outage every lane has a backlog at once. */
 const TARGET_BYTES = 4 * 1024 * 1024;
 /** Enough: an entry holds the frames of a whole turn of a gateway's event loop. */
-const MAX_READ_COUNT = 64;
+const MAX_READ_COUNT = 256;
 
 /** Entries of the first XREAD, when nothing is known of their sizes. */
 export const FIRST_READ_COUNT = 8;

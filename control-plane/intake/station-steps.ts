@@ -10,7 +10,7 @@ import { asQuarantined, type ReceivedCall, type Step } from "./step.ts";
 const text = (value: string | undefined): string | null => (value === undefined ? null : storableText(value));
 
 /** Heartbeat, all versions. */
-export const heartbeat: Step = (call, effects) => effects.heard(call.station, call.receivedAt);
+export const heartbeat: Step = (call, effects) => effects.heard(call.station, call.receivedAt.getTime());
 
 /** BootNotification of 1.6 (C16 §4.2). */
 export const boot16: Step<RequestPayload<"1.6", "BootNotification">> = (call, effects) =>

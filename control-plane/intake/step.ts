@@ -32,12 +32,40 @@ export type Steps<V extends OcppVersion> = { readonly [A in StationAction<V>]: S
 export const logged: Step = () => {};
 
 /** The message as it is set aside. */
-export const asQuarantined = (call: ReceivedCall, reason: QuarantineReason): QuarantinedMessage => ({
-  stationId: call.station.id,
-  epoch: call.epoch,
-  seq: call.seq,
-  receivedAt: call.receivedAt,
-  action: call.action,
-  reason,
-  raw: call.payloadText,
-});
+export const asQuarantined = (call: ReceivedCall, reason: QuarantineReason): QuarantinedMessage =>
+  new QuarantinedCall(call, reason);
+
+/** Nothing is taken out of the call before it is asked for: one is made beside each reading, and seldom needed. */
+class QuarantinedCall implements QuarantinedMessage {
+  readonly #call: ReceivedCall;
+  readonly reason: QuarantineReason;
+
+  constructor(call: ReceivedCall, reason: QuarantineReason) {
+    this.#call = call;
+    this.reason = reason;
+  }
+
+  get stationId(): string {
+    return this.#call.station.id;
+  }
+
+  get epoch(): number {
+    return this.#call.epoch;
+  }
+
+  get seq(): number {
+    return this.#call.seq;
+  }
+
+  get receivedAt(): Date {
+    return this.#call.receivedAt;
+  }
+
+  get action(): string {
+    return this.#call.action;
+  }
+
+  get raw(): string {
+    return this.#call.payloadText;
+  }
+}

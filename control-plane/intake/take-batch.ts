@@ -4,7 +4,7 @@ import { gapBetween } from "./entry-id.ts";
 import type { LaneEntry } from "./lane-reader.ts";
 
 /** Bounds memory, and how long a transaction holds its rows. An entry is never parted. */
-export const MAX_BATCH_FRAMES = 1_000;
+export const MAX_BATCH_FRAMES = 4_000;
 
 /**
  * Unpacks entries from the front of the queue into a batch that follows `offset`.

@@ -2,6 +2,7 @@ import { storableJson, storableText } from "../message-log/storable-text.ts";
 import { parseExactJson } from "../transactions/exact-json.ts";
 import { fileEarlyReadings } from "../transactions/early-readings.ts";
 import { type MeterReading, readMeterValues } from "../transactions/meter-reading.ts";
+import { MeterTemplates, readMeterMessage } from "../transactions/meter-templates.ts";
 import { quarantine } from "../transactions/quarantine.ts";
 import { int4Of, isObject } from "../transactions/read-fields.ts";
 import { readSettlement } from "../transactions/record-settlements.ts";
@@ -64,16 +65,18 @@ export const stop16: Step = (call, effects) => {
   addReadings(call, effects, stop.readings, { transactionId: String(stop.transactionId), connector: undefined });
 };
 
+/** Of what stations said before: nothing but time is lost with it. */
+const templates = new MeterTemplates();
+
 /** MeterValues of 1.6 (C16 §4.7). */
 export const meterValues16: Step = (call, effects) => {
-  const payload = isObject(call.payload) ? call.payload : {};
-  const transactionId = int4Of(payload["transactionId"]);
+  const { transactionId, connector, readings } =
+    templates.read(call.station.id, call.payloadText) ?? readMeterMessage(call.payload);
   // 0 and below are what stations without a transaction send (ocpp-cp-simulator#357, libocpp#495).
   const inTransaction = transactionId !== undefined && transactionId > 0;
-  // The values of 1.6 are strings: no need to parse the text again.
-  addReadings(call, effects, readMeterValues(payload["meterValue"]), {
+  addReadings(call, effects, readings, {
     transactionId: inTransaction ? String(transactionId) : undefined,
-    connector: int4Of(payload["connectorId"]) ?? 0,
+    connector,
   });
 };
 

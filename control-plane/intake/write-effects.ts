@@ -16,6 +16,7 @@ import { tellAuthorizations } from "../sessions/tell-authorizations.ts";
 import { quarantine } from "../transactions/quarantine.ts";
 import { recordTransactionEvents } from "../transactions/record-events.ts";
 import type { MeterShapes } from "../transactions/meter-shapes.ts";
+import type { NewestSamples } from "../transactions/newest-samples.ts";
 import { recordMeterValues } from "../transactions/record-meter-values.ts";
 import { recordSettlements } from "../transactions/record-settlements.ts";
 import { recordSignedSamples } from "../transactions/record-signed-samples.ts";
@@ -31,7 +32,7 @@ import { writeReports } from "./write-reports.ts";
 export async function writeEffects(
   sql: Sql,
   effects: Effects,
-  deps: { shapes: MeterShapes; laneId: string } & OutcomeDeps,
+  deps: { shapes: MeterShapes; laneId: string; newest?: NewestSamples | undefined } & OutcomeDeps,
 ): Promise<void> {
   await recordFrames(sql, effects.frames, deps.laneId);
   await recordSeen(sql, effects.seen);
@@ -47,7 +48,7 @@ export async function writeEffects(
   for (const apply of effects.transactions) await apply(sql);
   const displaced = await recordTransactionEvents(sql, effects.transactionEvents);
   // After the transactions: readings are filed under them.
-  await recordMeterValues(sql, deps.shapes, effects.readings);
+  await recordMeterValues(sql, deps.shapes, effects.readings, deps.newest);
   await recordSignedSamples(sql, effects.signedSamples);
   await recordSettlements(sql, effects.settlements);
   await quarantine(sql, [...effects.quarantined, ...displaced.map((event) => event.message)]);

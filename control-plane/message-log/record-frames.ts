@@ -1,4 +1,5 @@
 import type { Sql } from "../database.ts";
+import { COPY_NULL, copyField, WORTH_COPYING } from "../pg-text.ts";
 
 /** One frame as it travelled, either way. */
 export interface LoggedFrame {
@@ -21,11 +22,36 @@ export interface LoggedFrame {
 }
 
 /**
- * Appends frames to the log; a frame that is there already (a lane read again) is left alone.
+ * Appends frames to the log; a frame that is there already (a lane read again) is left alone. Copied, where `sql` can, it
+ * is a unique violation instead: then the batch is to be tried again without.
  * @param laneId the lane that they stood in: its node held the connection.
  */
 export async function recordFrames(sql: Sql, frames: readonly LoggedFrame[], laneId?: string): Promise<void> {
   if (frames.length === 0) return;
+  if (sql.copy === undefined || frames.length < WORTH_COPYING) return insertFrames(sql, frames, laneId);
+  const [lane] = await sql.query<{ node_id: string }>(`select node_id from lanes where id = $1`, [laneId ?? null]);
+  await sql.copy(
+    `copy message_log (station_id, epoch, received_at, seq, direction, flagged, action, message_id, raw, answer, latency_ms, node_id) from stdin`,
+    linesOf(frames, lane?.node_id ?? ""),
+  );
+}
+
+function linesOf(frames: readonly LoggedFrame[], nodeId: string): string {
+  const text = (value: string | null) => (value === null ? COPY_NULL : copyField(value));
+  const end = `\t${nodeId === "" ? COPY_NULL : copyField(nodeId)}\n`;
+  // Frames of one turn of a gateway's event loop have one time.
+  let [atMs, at] = [Number.NaN, ""];
+  let lines = "";
+  for (const f of frames) {
+    if (f.receivedAt.getTime() !== atMs) [atMs, at] = [f.receivedAt.getTime(), f.receivedAt.toISOString()];
+    const direction = f.direction === "inbound" ? "0" : "1";
+    const place = `${f.stationId}\t${f.epoch}\t${at}\t${f.seq}\t${direction}\t${f.flagged ? "t" : "f"}`;
+    lines += `${place}\t${text(f.action)}\t${text(f.messageId)}\t${copyField(f.raw)}\t${text(f.answer)}\t${f.latencyMs ?? COPY_NULL}${end}`;
+  }
+  return lines;
+}
+
+async function insertFrames(sql: Sql, frames: readonly LoggedFrame[], laneId: string | undefined): Promise<void> {
   await sql.query(
     `insert into message_log (station_id, epoch, received_at, seq, direction, flagged, action, message_id, raw, answer, latency_ms, node_id)
      select u.*, nullif((select l.node_id from lanes l where l.id = $12), '')

@@ -4,6 +4,7 @@ import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type pg from "pg";
 import { inTransaction, type Sql } from "../database.ts";
 import { newId } from "../ids.ts";
+import { findImported } from "./find-imported.ts";
 
 /** One charge point of a fleet that comes from another back end, its row checked. */
 export interface ImportedChargePoint {
@@ -29,6 +30,8 @@ export interface ImportTarget {
   projectId: string | null;
   /** As if they had booted before: they are served from their first connection on. */
   accepted: boolean;
+  /** What an earlier import has registered exactly so counts as imported by this one. */
+  resume: boolean;
   peppers: Peppers;
 }
 
@@ -36,6 +39,12 @@ export interface Imported {
   line: number;
   identity: string;
   chargePointId: string;
+}
+
+/** A row of the file that cannot be imported, and what of it is registered already. */
+interface Taken {
+  unit: ImportedChargePoint;
+  field: "identity" | "serial_number";
 }
 
 /**
@@ -47,40 +56,44 @@ export async function importChargePoints(
   pool: pg.Pool,
   batch: readonly ImportedChargePoint[],
   target: ImportTarget,
-): Promise<{ imported: Imported[] } | { taken: ImportedChargePoint[] }> {
+): Promise<{ imported: Imported[] } | { taken: Taken[] }> {
   return inTransaction(pool, async (sql) => {
-    const taken = await findTaken(sql, batch, target.projectId);
+    const earlier = target.resume ? await findImported(sql, batch, target) : [];
+    const known = new Set(earlier.map(({ line }) => line));
+    const fresh = batch.filter(({ line }) => !known.has(line));
+    const taken = await findTaken(sql, fresh, target.projectId);
     if (taken.length > 0) return { taken };
-    const rows = await insertStations(sql, batch, target);
+    const rows = await insertStations(sql, fresh, target);
     const ids = new Map(rows.map((row) => [row.identity, row]));
     await insertVerifiers(
       sql,
-      batch.map((unit) => ({ unit, stationId: (ids.get(unit.identity) as { id: string }).id })),
+      fresh.map((unit) => ({ unit, stationId: (ids.get(unit.identity) as { id: string }).id })),
       target.peppers,
     );
     await sql.query(`insert into registry_outbox (station_id) select unnest($1::bigint[])`, [rows.map(({ id }) => id)]);
-    return {
-      imported: batch.map((unit) => ({
-        line: unit.line,
-        identity: unit.identitySpelling,
-        chargePointId: (ids.get(unit.identity) as { charge_point_id: string }).charge_point_id,
-      })),
-    };
+    const imported = fresh.map((unit) => ({
+      line: unit.line,
+      identity: unit.identitySpelling,
+      chargePointId: (ids.get(unit.identity) as { charge_point_id: string }).charge_point_id,
+    }));
+    return { imported: [...earlier, ...imported].toSorted((a, b) => a.line - b.line) };
   });
 }
 
-async function findTaken(
-  sql: Sql,
-  batch: readonly ImportedChargePoint[],
-  projectId: string | null,
-): Promise<ImportedChargePoint[]> {
-  const rows = await sql.query<{ place: string }>(
-    `select place from unnest($1::text[], $2::text[]) with ordinality as n (identity, serial_number, place)
-     where exists (select 1 from stations s where s.identity = n.identity)
-        or exists (select 1 from stations s where s.project_id = $3 and s.serial_number = n.serial_number and s.retired_at is null)`,
+async function findTaken(sql: Sql, batch: readonly ImportedChargePoint[], projectId: string | null): Promise<Taken[]> {
+  const rows = await sql.query<{ place: string; identity_taken: boolean }>(
+    `select place, identity_taken
+     from unnest($1::text[], $2::text[]) with ordinality as n (identity, serial_number, place),
+       lateral (select exists (select 1 from stations s where s.identity = n.identity) as identity_taken) t
+     where identity_taken
+        or exists (select 1 from stations s where s.project_id = $3 and s.serial_number = n.serial_number and s.retired_at is null)
+     order by place`,
     [batch.map((unit) => unit.identity), batch.map((unit) => unit.serialNumber), projectId],
   );
-  return rows.map(({ place }) => batch[Number(place) - 1] as ImportedChargePoint);
+  return rows.map(({ place, identity_taken }) => ({
+    unit: batch[Number(place) - 1] as ImportedChargePoint,
+    field: identity_taken ? "identity" : "serial_number",
+  }));
 }
 
 async function insertStations(

@@ -9,18 +9,34 @@ const NOTED_EVERY = 64;
  * given again. Rejects when Postgres is away; or Redis, when this Postgres is another one than before.
  */
 export async function drawTransactionId(sql: Sql, redis: RedisConnection): Promise<number> {
-  const drawn = await draw(sql, null);
-  const id = drawn ?? (await draw(sql, await highestGiven(redis)));
-  if (id === null) throw new Error("the sequence gave nothing");
-  // Not waited for: it is of use when Postgres loses commits, and the next one says it too.
-  if (drawn === null || id % NOTED_EVERY === 0) note(redis, id + 2 * NOTED_EVERY).catch(() => {});
-  return id;
+  const [id] = await drawTransactionIds(sql, 1, redis);
+  return id as number;
 }
 
-/** @param given null: nobody has asked for it. @returns null: it has to be asked for. */
-async function draw(sql: Sql, given: number | null): Promise<number | null> {
-  const [row] = await sql.query<{ id: number | null }>("select next_ocpp16_transaction_id($1::int) as id", [given]);
-  return row?.id ?? null;
+/** As drawTransactionId, so many of them, each greater than the one before. */
+export async function drawTransactionIds(sql: Sql, count: number, redis: RedisConnection): Promise<number[]> {
+  if (count === 0) return [];
+  const drawn = await draw(sql, null, count);
+  const ids = drawn ?? (await draw(sql, await highestGiven(redis), count));
+  const [first, last] = [ids?.[0], ids?.at(-1)];
+  if (ids === undefined || first === undefined || last === undefined) throw new Error("the sequence gave nothing");
+  // Not waited for: it is of use when Postgres loses commits, and the next one says it too.
+  const passesNote = Math.floor(last / NOTED_EVERY) > Math.floor((first - 1) / NOTED_EVERY);
+  if (drawn === undefined || passesNote) note(redis, last + 2 * NOTED_EVERY).catch(() => {});
+  return ids;
+}
+
+// The first of them looks whether this is the Postgres that it was, for all: a server does not become another one while it
+// runs a statement.
+const DRAW = `
+select next_ocpp16_transaction_id($1::int) as id
+union all select nextval('ocpp16_transaction_ids')::int from generate_series(2, $2::int)`;
+
+/** @param given null: nobody has asked for it. @returns undefined: it has to be asked for; what was drawn is left out. */
+async function draw(sql: Sql, given: number | null, count: number): Promise<number[] | undefined> {
+  const rows = await sql.query<{ id: number | null }>(DRAW, [given, count]);
+  const ids = rows.map(({ id }) => id);
+  return ids.every((id) => id !== null) ? ids.toSorted((a, b) => a - b) : undefined;
 }
 
 const RAISE = `

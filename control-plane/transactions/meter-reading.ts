@@ -49,7 +49,7 @@ const BASE_UNIT = new Map<string, { unit: string; shift: number }>([
 ]);
 
 /** No station measures more at once; the rest of a longer one stays in the message log. */
-const MAX_SAMPLES = 200;
+export const MAX_SAMPLES = 200;
 
 /**
  * Reads the `meterValue` / `transactionData` list of any version, with numbers as texts (exact-json.ts). Tolerant, since
@@ -70,6 +70,8 @@ const TIME = /^(\d{4})-(\d\d)-(\d\d)[tT ](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?([zZ]|
 /** The station's time, or null: not a time, or one that Postgres or a person could do nothing with (year 0). */
 export function readTime(value: unknown): Date | null {
   if (typeof value !== "string") return null;
+  const usual = readUsualTime(value);
+  if (usual !== undefined) return usual;
   const [, year, month, day, minutes, seconds = ":00", fraction, zone = "Z"] = TIME.exec(value.trim()) ?? [];
   if (year === undefined || month === undefined || day === undefined || minutes === undefined) return null;
   // Date makes a day in March of a 30th of February.
@@ -81,27 +83,65 @@ export function readTime(value: unknown): Date | null {
   return inYear >= 1 && inYear <= 9999 ? time : null;
 }
 
+const USUAL_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z$/;
+
+/** A time as nearly all stations write it, read in a fifth of the time; undefined: odd in some way, the tolerant reader judges. */
+function readUsualTime(text: string): Date | undefined {
+  const match = USUAL_TIME.exec(text);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  // Date.UTC makes 1926 of 26, and a day in March of a 30th of February.
+  if (year < 100 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return undefined;
+  const milliseconds = Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
+  const time = new Date(Date.UTC(year, month - 1, day, hour, minute, second, milliseconds));
+  return time.getUTCDate() === day ? time : undefined;
+}
+
 function toReading(sampledAt: Date | null, samples: Record<string, unknown>[]): MeterReading {
   const shape = samples.map(memberOf);
   const texts = samples.map((sample) => storableText(textOf(sample["value"]) ?? ""));
-  const values = texts.map((text, place) => shiftDecimal(text, (shape[place] as ShapeMember).shift) ?? null);
-  const raw = texts.map((text, place) => {
-    const value = values[place];
-    return typeof value === "string" && shiftDecimal(value, -(shape[place] as ShapeMember).shift) === text
-      ? null
-      : text;
-  });
+  const { values, raw } = toValues(texts, shape);
   const signed = samples.flatMap((sample) => signedSampleOf(sample) ?? []);
   return {
     sampledAt,
     shape,
     values,
-    raw: raw.every((text) => text === null) ? undefined : raw,
+    raw,
     ...(signed.length === 0 ? {} : { signed }),
   };
 }
 
-function memberOf(sample: Record<string, unknown>): ShapeMember {
+/** Plain decimals stay as they are. */
+const CANONICAL = /^-?(?:0|[1-9]\d{0,40})(?:\.\d{1,40})?$/;
+
+/** The values of samples from their texts, and the texts where they do not follow from the values. */
+export function toValues(
+  texts: readonly string[],
+  shape: readonly ShapeMember[],
+): Pick<MeterReading, "values" | "raw"> {
+  const values: (string | null)[] = [];
+  let raw: (string | null)[] | undefined;
+  for (let place = 0; place < texts.length; place += 1) {
+    const [text, { shift }] = [texts[place] as string, shape[place] as ShapeMember];
+    const value = shift === 0 && CANONICAL.test(text) ? text : (shiftDecimal(text, shift) ?? null);
+    values.push(value);
+    if (value === text && shift === 0) continue;
+    if (value !== null && shiftDecimal(value, -shift) === text) continue;
+    raw ??= texts.map(() => null);
+    raw[place] = text;
+  }
+  return { values, raw };
+}
+
+/** What a SampledValue says, beside its value. */
+export function memberOf(sample: Record<string, unknown>): ShapeMember {
   const text = (name: string) =>
     typeof sample[name] === "string" ? storableText(sample[name]).slice(0, 64) : undefined;
   const measurand = text("measurand") ?? "Energy.Active.Import.Register";

@@ -28,23 +28,39 @@ export const MAX_INTRODUCED = 500;
 export function createMeterShapes(own: Sql): MeterShapes {
   return {
     async idsOf(batch, sent) {
-      const texts = sent.map(({ shape }) => JSON.stringify(shape));
-      const senders = Map.groupBy(sent, (_, place) => texts[place] as string);
-      // Found by digest: a shape of many members is longer than an index row may be.
-      const asked = [...senders].map(([members, of]): Missing => ({
-        members,
-        digest: createHash("sha256").update(members).digest(),
-        stationIds: of.map(({ stationId }) => stationId),
-      }));
-      const ids = await findOrAdd(batch, own, asked);
-      return texts.map((text) => ids.get(text));
+      const asked = new Map<string, Missing>();
+      const members = sent.map(({ stationId, shape }) => {
+        const described = describe(shape);
+        const known = asked.get(described.members);
+        if (known === undefined) asked.set(described.members, { ...described, stationIds: [stationId] });
+        else known.stationIds.push(stationId);
+        return described.members;
+      });
+      const ids = await findOrAdd(batch, own, [...asked.values()]);
+      return members.map((text) => ids.get(text));
     },
   };
 }
 
-interface Missing {
+interface Described {
   members: string;
+  /** Shapes are found by it: one of many members is longer than an index row may be. */
   digest: Buffer;
+}
+
+/** Readers of readings give the same array for the same shape where they can. */
+const described = new WeakMap<readonly ShapeMember[], Described>();
+
+function describe(shape: ShapeMember[]): Described {
+  const known = described.get(shape);
+  if (known !== undefined) return known;
+  const members = JSON.stringify(shape);
+  const made = { members, digest: createHash("sha256").update(members).digest() };
+  described.set(shape, made);
+  return made;
+}
+
+interface Missing extends Described {
   /** Whose it is: perhaps of several that send it for the first time at once. */
   stationIds: string[];
 }
