@@ -1,7 +1,7 @@
 import type { Sql } from "../database.ts";
 import { newId } from "../ids.ts";
 import { maskRequest } from "./mask-request.ts";
-import { readTarget, type Target } from "./targets.ts";
+import { readTarget, type Target, targetQuery } from "./targets.ts";
 
 export type Actor = { kind: "api_key" | "installer" | "cli"; id: string } | { kind: "public"; id: null };
 
@@ -38,15 +38,16 @@ export interface AuditEntry {
  */
 export async function beginAudit(sql: Sql, action: AuditedAction): Promise<AuditEntry> {
   const id = newId("aud");
-  const found = action.target === undefined ? undefined : await readTarget(sql, action.target);
+  const target = action.target === undefined ? undefined : targetQuery(action.target.kind);
   // What another organisation has is none of the asker's business, and the entry is the asker's to read.
-  const before = action.orgId !== undefined && found?.orgId !== action.orgId ? undefined : found;
   await sql.query(
-    `insert into audit_log (id, org_id, actor_kind, actor_id, action, target_kind, target_id, request_id, remote_address, request, before)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+    `with target as (${target?.replaceAll("$1", "$11") ?? "select null::text as org_id, null::json as state where false"})
+     insert into audit_log (id, org_id, actor_kind, actor_id, action, target_kind, target_id, request_id, remote_address, request, before)
+     select $1, coalesce($2, target.org_id), $3, $4, $5, $6, $7, $8, $9, $10::json, case when $2::text is null or target.org_id = $2 then target.state end
+     from (values (1)) one left join target on true`,
     [
       id,
-      action.orgId ?? before?.orgId ?? null,
+      action.orgId ?? null,
       action.actor.kind,
       action.actor.id,
       action.action,
@@ -55,7 +56,7 @@ export async function beginAudit(sql: Sql, action: AuditedAction): Promise<Audit
       action.requestId ?? null,
       action.remoteAddress ?? null,
       action.request === undefined ? null : JSON.stringify(maskRequest(action.request)),
-      before === undefined ? null : JSON.stringify(before.state),
+      ...(target === undefined ? [] : [action.target?.id]),
     ],
   );
   return {

@@ -20,7 +20,7 @@ export interface AuditedRequest {
  */
 export async function audited<R extends JsonReply | RawReply>(
   request: AuditedRequest,
-  handle: () => Promise<R>,
+  handle: (recorded?: () => Promise<void>) => Promise<R>,
   { sql, log }: { sql: Sql; log: Logger },
 ): Promise<R> {
   const { route } = request;
@@ -31,18 +31,27 @@ export async function audited<R extends JsonReply | RawReply>(
     if (reply.status < 400) await finish(await begin(sql, request, actorOfAnswer(reply)), reply, log);
     return reply;
   }
-  const entry = await begin(sql, request, actor);
+  const beginning = begin(sql, request, actor);
+  let isAwaited = route.readsAhead !== true;
+  if (isAwaited) await beginning;
+  // Whoever awaits it is told.
+  else beginning.catch(() => {});
   let reply: R;
   try {
-    reply = await handle();
+    reply = await handle(async () => {
+      isAwaited = true;
+      await beginning;
+    });
+    if (!isAwaited && reply.status < 400) throw new Error(`${route.operationId} does not wait until it is on record`);
   } catch (thrown) {
+    const entry = await beginning;
     const refusal = thrown instanceof ProblemError ? PROBLEMS[thrown.problem].status : undefined;
     await entry
       .finish(refusal === undefined || refusal >= 500 ? { outcome: "failed" } : { outcome: "refused", status: refusal })
       .catch((fault: unknown) => log.error({ error: fault }, "audit entry not finished"));
     throw thrown;
   }
-  const finished = finish(entry, reply, log);
+  const finished = finish(await beginning, reply, log);
   // A command's way to the station and back is what its caller waits for; its entry is on record already.
   if (route.rateLimit !== "command") await finished;
   return reply;

@@ -86,6 +86,9 @@ const TARGETS: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/** SQL that gives a target's `org_id` and `state`, for its id as the one parameter $1; undefined: this kind's state is not kept. */
+export const targetQuery = (kind: string): string | undefined => TARGETS.get(kind);
+
 /** The target's state now; undefined: there is none of this kind and id, or the kind is not one whose state is kept. */
 export async function readTarget(sql: Sql, { kind, id }: Target): Promise<TargetState | undefined> {
   const select = TARGETS.get(kind);

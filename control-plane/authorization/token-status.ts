@@ -29,38 +29,58 @@ export const SPELLED_TOKEN = "coalesce(id_tokens.spelling, id_tokens.token)";
 export const SPELLED_GROUP =
   "case when lower(id_tokens.group_spelling) = lower(id_tokens.group_token) then id_tokens.group_spelling else id_tokens.group_token end";
 
+/** A token of an organisation. */
+export interface AskedToken {
+  orgId: string;
+  token: string;
+}
+
+interface StatusRow {
+  place: string;
+  status: StoredStatus;
+  expires_at: Date | null;
+  expired: boolean;
+  group_token: string | null;
+  max_active_transactions: number | null;
+  revision: string;
+}
+
+/** The status of a token of the organisation. */
+export async function readTokenStatus(sql: Sql, orgId: string, token: string): Promise<TokenStatus> {
+  const [status] = await readTokenStatuses(sql, [{ orgId, token }]);
+  return status as TokenStatus;
+}
+
 /**
- * The status of a token of the organisation.
- * @param lock "for update": nobody else judges a start with this token until the transaction ends.
+ * The status of each of these tokens, in their order; the same one may be asked for more than once.
+ * @param lock "for update": nobody else judges a start with one of them until the transaction ends.
  */
-export async function readTokenStatus(
+export async function readTokenStatuses(
   sql: Sql,
-  orgId: string,
-  token: string,
+  asked: readonly AskedToken[],
   lock?: "for update",
-): Promise<TokenStatus> {
-  const [row] = await sql.query<{
-    status: StoredStatus;
-    expires_at: Date | null;
-    expired: boolean;
-    group_token: string | null;
-    max_active_transactions: number | null;
-    revision: string;
-  }>(
-    `select status, expires_at, coalesce(expires_at <= now(), false) as expired, ${SPELLED_GROUP} as group_token, max_active_transactions,
-            (extract(epoch from changed_at) * 1000000)::bigint::text as revision
-     from id_tokens where org_id = $1 and token = $2 ${lock === undefined ? "" : "for no key update"}`,
-    [orgId, foldToken(token)],
+): Promise<TokenStatus[]> {
+  const statuses: TokenStatus[] = asked.map(() => ({ ...NOTHING_KNOWN }));
+  if (asked.length === 0) return statuses;
+  // Locked in the order of their keys, so that two who want several of them do not wait for each other.
+  const rows = await sql.query<StatusRow>(
+    `select a.place, status, expires_at, coalesce(expires_at <= now(), false) as expired, ${SPELLED_GROUP} as group_token,
+            max_active_transactions, (extract(epoch from changed_at) * 1000000)::bigint::text as revision
+     from unnest($1::text[], $2::text[]) with ordinality as a (org_id, token, place)
+     join id_tokens on id_tokens.org_id = a.org_id and id_tokens.token = a.token
+     ${lock === undefined ? "" : "order by id_tokens.org_id, id_tokens.token for no key update of id_tokens"}`,
+    [asked.map(({ orgId }) => orgId), asked.map(({ token }) => foldToken(token))],
   );
-  if (row === undefined) return { ...NOTHING_KNOWN };
-  return {
-    status: row.status === "Accepted" && row.expired ? "Expired" : row.status,
-    known: true,
-    expiresAt: row.expires_at,
-    groupToken: row.group_token,
-    maxActiveTransactions: row.max_active_transactions,
-    revision: Number(row.revision),
-  };
+  for (const row of rows)
+    statuses[Number(row.place) - 1] = {
+      status: row.status === "Accepted" && row.expired ? "Expired" : row.status,
+      known: true,
+      expiresAt: row.expires_at,
+      groupToken: row.group_token,
+      maxActiveTransactions: row.max_active_transactions,
+      revision: Number(row.revision),
+    };
+  return statuses;
 }
 
 const NOTHING_KNOWN = {

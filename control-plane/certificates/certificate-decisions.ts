@@ -23,7 +23,9 @@ const ACTIONS: ReadonlySet<string> = new Set([
 /**
  * Whether deciding this CALL may wait for a server out there: such CALLs have places of their own, so that slow responders,
  * whose addresses come from stations, do not hold up everybody's transactions. @param payloadText of an Authorize is looked
- * into, and may be judged wrongly by a token that looks like a field's name, which does no harm.
+ * into, and may be judged wrongly by a token that looks like a field's name, or by one with an escape, as names may be
+ * written with too: which does no harm.
  */
 export const mayWaitForOthers = (action: string, payloadText: string): boolean =>
-  ACTIONS.has(action) || (action === "Authorize" && /"(?:certificate|iso15118CertificateHashData)"/.test(payloadText));
+  ACTIONS.has(action) ||
+  (action === "Authorize" && /"(?:certificate|iso15118CertificateHashData)"|\\u/.test(payloadText));

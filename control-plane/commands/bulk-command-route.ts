@@ -36,6 +36,7 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
     tag: "Commands",
     access: { kind: "organization", scope: "write:charge_points" },
     rateLimit: "command",
+    readsAhead: true,
     countsAs: ({ charge_point_ids }) => new Set(charge_point_ids).size,
     idempotent: true,
     body: z.strictObject({
@@ -69,7 +70,7 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
       },
     },
     problems: ["unavailable"],
-    async handle({ caller, body, signal }) {
+    async handle({ caller, body, signal, recorded }) {
       const until = Date.now() + body.timeout_seconds * 1_000;
       const ids = [...new Set(body.charge_point_ids)];
       const sendTo = async (chargePointId: string): Promise<CommandAnswer> => {
@@ -81,6 +82,7 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
           caller,
           delivery: { ...body, timeout_seconds: Math.max(0, (until - Date.now()) / 1_000) },
           signal,
+          recorded,
         });
         return command;
       };

@@ -5,11 +5,12 @@ import type pg from "pg";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { PasswordPreparation } from "../credentials/prepare-password-command.ts";
-import { inTransaction, sqlOn } from "../database.ts";
+import { inTransaction } from "../database.ts";
 import { ProblemError } from "../http/problems.ts";
 import type { JsonReply, Scope } from "../http/route.ts";
 import { newId } from "../ids.ts";
 import { pause } from "../jobs/pause.ts";
+import { preparedSqlOn } from "../prepared-sql.ts";
 import { type CommandAnswer, FINAL, findCommand } from "./command-answer.ts";
 import type { QueuedDelivery } from "./deliver-queued.ts";
 import type { CommandableStation } from "./find-commandable-station.ts";
@@ -53,6 +54,8 @@ export interface WantedCommand {
   caller: { keyId: string; scopes: readonly Scope[] };
   delivery: { timeout_seconds: number; deliver: "now" | "when_connected"; valid_for_seconds?: number | undefined };
   signal: AbortSignal;
+  /** Resolves when the request is in the audit log: nothing is changed before. */
+  recorded(): Promise<void>;
 }
 
 export interface CommandDeskDeps {
@@ -79,11 +82,11 @@ export function createCommandDesk({
   preparePassword,
   log,
 }: CommandDeskDeps): CommandDesk {
-  const sql = sqlOn(pool);
+  const sql = preparedSqlOn(pool);
 
   async function sendNow(station: CommandableStation, wanted: WantedCommand, commandId: string): Promise<SentCommand> {
-    const { action, payload, caller } = wanted;
-    const sent = await sender.send({ station, action, payload, requestedBy: caller.keyId, commandId });
+    const { action, payload, caller, recorded } = wanted;
+    const sent = await sender.send({ station, action, payload, requestedBy: caller.keyId, commandId, recorded });
     if (!sent.ok) throw problemOf(sent.error, station, wanted);
     return sent.value;
   }
@@ -99,6 +102,7 @@ export function createCommandDesk({
         remedy: "Cancel some with DELETE /api/v1/commands/{command_id}, or wait until they are sent.",
       });
     const wantedCommand = { stationId, orgId, version, action, payload: payload as object, requestedBy: caller.keyId };
+    await wanted.recorded();
     await inTransaction(pool, (tx) => queueCommand(tx, { ...wantedCommand, commandId, validForMs }, secretsKey));
     const queued = { commandId, settled: Promise.resolve() };
     try {
@@ -112,8 +116,9 @@ export function createCommandDesk({
 
   /** @returns what takes it back, for a command that is not written after all. */
   async function prepare(station: CommandableStation, wanted: WantedCommand, commandId: string) {
-    const { action, payload, caller, pointers } = wanted;
-    const prepared = await preparePassword({ commandId, station, action, payload, requestedBy: caller.keyId });
+    const { action, payload, caller, pointers, recorded } = wanted;
+    const requestedBy = caller.keyId;
+    const prepared = await preparePassword({ commandId, station, action, payload, requestedBy, recorded });
     if (prepared.ok) return prepared.value;
     switch (prepared.error.kind) {
       case "under-way":

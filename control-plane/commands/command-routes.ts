@@ -1,10 +1,10 @@
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type pg from "pg";
 import { z } from "zod";
-import { sqlOn } from "../database.ts";
 import { ProblemError } from "../http/problems.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { RequestValidator } from "../http/validate-request.ts";
+import { preparedSqlOn } from "../prepared-sql.ts";
 import { COMMAND_EXAMPLE, commandAnswer } from "./command-answer.ts";
 import { type CommandDesk, deliveryFields } from "./command-desk.ts";
 import { commandableStation } from "./find-commandable-station.ts";
@@ -49,7 +49,7 @@ const API_OF = Object.fromEntries(Object.entries(VERSIONS).map(([name, version])
 
 /** Commands to charge points: raw for each version, and in operators' words. */
 export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Route[] {
-  const sql = sqlOn(pool);
+  const sql = preparedSqlOn(pool);
 
   const rawRoute = (name: keyof typeof VERSIONS) =>
     defineRoute({
@@ -61,6 +61,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
       tag: TAG,
       access: { kind: "organization", scope: "write:charge_points" },
       rateLimit: "command",
+      readsAhead: true,
       idempotent: true,
       body: z.strictObject({
         charge_point_id: chargePointId,
@@ -75,7 +76,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
       },
       responses: ANSWERS,
       problems: ["charge_point_not_found", "wrong_ocpp_version", "conflict", "unavailable"],
-      async handle({ caller, body, signal }) {
+      async handle({ caller, body, signal, recorded }) {
         const station = await commandableStation(sql, caller.orgId, body.charge_point_id);
         if (station.version !== VERSIONS[name])
           throw new ProblemError(
@@ -93,6 +94,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
           caller,
           delivery: body,
           signal,
+          recorded,
         });
       },
     });
@@ -110,6 +112,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
       tag: TAG,
       access: { kind: "organization", scope: "write:charge_points" },
       rateLimit: "command",
+      readsAhead: true,
       idempotent: true,
       params: z.strictObject({ charge_point_id: chargePointId }),
       body: z.strictObject({
@@ -120,7 +123,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
       bodyExample: { command: "unlock_connector", parameters: { connector_id: 1 } },
       responses: ANSWERS,
       problems: ["charge_point_not_found", "conflict", "unavailable"],
-      async handle({ caller, params, body, signal }) {
+      async handle({ caller, params, body, signal, recorded }) {
         const station = await commandableStation(sql, caller.orgId, params.charge_point_id);
         const call = await planOperatorCommand({ sql, validator }, station, body.command, body.parameters);
         return desk.dispatch(station, {
@@ -129,6 +132,7 @@ export function commandRoutes({ pool, desk, validator }: CommandRoutesDeps): Rou
           caller,
           delivery: body,
           signal,
+          recorded,
         });
       },
     }),

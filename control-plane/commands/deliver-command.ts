@@ -3,7 +3,7 @@ import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { pause } from "../jobs/pause.ts";
 import type { NodeChannel } from "./node-channel.ts";
 import { openInbox, type ReportInbox } from "./report-inbox.ts";
-import type { Owner } from "./resolve-owner.ts";
+import type { Holder, Owner } from "./resolve-owner.ts";
 
 /** How long each party may be silent. Tests shorten them. */
 export interface DeliveryTiming {
@@ -22,6 +22,8 @@ export const DELIVERY_TIMING: DeliveryTiming = { receiptMs: 2_000, watchMs: 1_00
 /** A node whose lease is gone may just have lost it with a Redis that restarted: leases are renewed every 3.3 s. */
 const LEASE_GRACE_MS = 5_000;
 const RETRY_MS = 250;
+/** Most commands are answered within it: their rows need not say in between that they were sent. */
+const NOTE_SENT_AFTER_MS = 100;
 
 export interface DeliveryDeps {
   channel: Pick<NodeChannel, "publish" | "onReports">;
@@ -31,7 +33,8 @@ export interface DeliveryDeps {
    * Writes down where the command goes next: before it is published, so that a crash cannot hide that it was.
    * @returns false when the row is not where this process left it: it goes nowhere then.
    */
-  recordTarget(owner: Owner): Promise<boolean>;
+  recordTarget(owner: Holder): Promise<boolean>;
+  /** Not called for a command that is answered at once: its outcome says when it was sent. */
   recordSent(sentAt: Date): Promise<void>;
   /** Whether the row has its final state already, or waits again: the lane was faster, or reports were lost. */
   isOver(): Promise<boolean>;
@@ -59,13 +62,13 @@ const MOVED = "the connection changed while the command was on its way";
  */
 export async function deliverCommand(
   command: Omit<CommandMessage, "epoch">,
-  owner: Owner,
+  owner: Holder,
   finalBy: number,
   deps: DeliveryDeps,
 ): Promise<DeliveryResult> {
   const inbox = openInbox(deps.channel, command.commandId);
   try {
-    let target = owner;
+    let target: Holder = owner;
     /** Since when the current target says "not here", or listens to nothing. */
     let refusedSinceMs: number | undefined;
     /** The current target may have taken it: it was published there, and no answer said otherwise. */
@@ -97,7 +100,7 @@ export async function deliverCommand(
         case "notHere": {
           mayBeThere = again = false;
           refusedSinceMs ??= Date.now();
-          const next = await deps.resolveOwner(command.identity).catch(() => target);
+          const next = await deps.resolveOwner(command.identity).catch(() => ({ ...target, alive: true }));
           if (next === undefined) return notConnected("the charge point is not connected");
           if (next.epoch !== target.epoch) {
             if (!(await deps.recordTarget(next))) return "elsewhere";
@@ -118,18 +121,58 @@ export async function deliverCommand(
 }
 
 /** @returns the number of listeners; 1 where Redis did not say: the command may have reached one. */
-async function publish(command: Omit<CommandMessage, "epoch">, target: Owner, deps: DeliveryDeps): Promise<number> {
+async function publish(command: Omit<CommandMessage, "epoch">, target: Holder, deps: DeliveryDeps): Promise<number> {
   const validForMs = Math.max(0, command.deadlineAtMs - Date.now());
   return deps.channel.publish(target.nodeId, { ...command, epoch: target.epoch, validForMs }).catch(() => 1);
+}
+
+/** What readReports says, with the word on the sending in the row when it ends without an outcome that says it too. */
+async function follow(inbox: ReportInbox, at: Publication, deps: DeliveryDeps): Promise<Followed> {
+  const sending = new Sending(deps);
+  const followed = await readReports(inbox, at, sending, deps);
+  if (followed.kind !== "outcome") await sending.note();
+  return followed;
+}
+
+/** When the gateway sent the command, and whether its row has to say so. */
+class Sending {
+  readonly #deps: Pick<DeliveryDeps, "recordSent">;
+  #sentAt: Date | undefined;
+  /** Unix ms. */
+  noteAt = Infinity;
+
+  constructor(deps: Pick<DeliveryDeps, "recordSent">) {
+    this.#deps = deps;
+  }
+
+  heard(sentAtMs: number): void {
+    this.#sentAt = new Date(sentAtMs);
+    this.noteAt = Date.now() + NOTE_SENT_AFTER_MS;
+  }
+
+  async note(): Promise<void> {
+    const sentAt = this.#sentAt;
+    this.#sentAt = undefined;
+    this.noteAt = Infinity;
+    if (sentAt !== undefined) await this.#deps.recordSent(sentAt);
+  }
+}
+
+interface Publication {
+  target: Holder;
+  again: boolean;
+  finalBy: number;
+  identity: StationIdentity;
 }
 
 /**
  * Reads reports until the command ends, its owner changes, or the gateway has not even acknowledged it in time. "Not here"
  * is believed when nothing else can be on its way: the word on an earlier publication may be overtaken by the receipt of a later one.
  */
-async function follow(
+async function readReports(
   inbox: ReportInbox,
-  { target, again, finalBy, identity }: { target: Owner; again: boolean; finalBy: number; identity: StationIdentity },
+  { target, again, finalBy, identity }: Publication,
+  sending: Sending,
   deps: DeliveryDeps,
 ): Promise<Followed> {
   const { timing, signal } = deps;
@@ -140,10 +183,10 @@ async function follow(
   const lost = new LostOwner(timing);
   while (!signal.aborted) {
     const conclusive = refused && !received && !again;
-    const until = conclusive ? 0 : Math.min(watchAt, finalBy, received ? Infinity : receiptBy);
+    const until = conclusive ? 0 : Math.min(watchAt, finalBy, sending.noteAt, received ? Infinity : receiptBy);
     const report = await inbox.next(until - Date.now(), signal);
     if (report?.kind === "outcome") return { kind: "outcome", outcome: report.outcome };
-    if (report?.kind === "sent") await deps.recordSent(new Date(report.sentAtMs));
+    if (report?.kind === "sent") sending.heard(report.sentAtMs);
     if (report !== undefined) {
       if (!isFrom(report, target)) continue;
       if (report.kind === "notHere") refused = true;
@@ -152,11 +195,12 @@ async function follow(
     }
     if (conclusive) return { kind: "notHere" };
     const now = Date.now();
+    if (now >= sending.noteAt) await sending.note();
     if (now >= watchAt) {
       watchAt = now + timing.watchMs;
       if (await deps.isOver()) return { kind: "elsewhere" };
       // Redis away: nothing is known about the owner, and the gateway may be working all the same.
-      const current = await deps.resolveOwner(identity).catch(() => target);
+      const current = await deps.resolveOwner(identity).catch(() => ({ ...target, alive: true }));
       if (lost.isLost(current, target, now)) return { kind: "moved" };
     }
     if (now >= finalBy) return { kind: "expired" };
@@ -166,7 +210,7 @@ async function follow(
   return { kind: "elsewhere" };
 }
 
-const isFrom = (report: CommandReport, target: Owner) =>
+const isFrom = (report: CommandReport, target: Holder) =>
   report.nodeId === target.nodeId && report.epoch === target.epoch;
 
 /** Whether the connection that the command went to is gone, after a grace in which the gateway's last word may still come. */
@@ -183,7 +227,7 @@ class LostOwner {
     return this.#sinceMs !== undefined;
   }
 
-  isLost(current: Owner | undefined, target: Owner, nowMs: number): boolean {
+  isLost(current: Owner | undefined, target: Holder, nowMs: number): boolean {
     const changed = current === undefined || current.epoch !== target.epoch;
     if (!changed && current.alive) {
       this.#sinceMs = undefined;

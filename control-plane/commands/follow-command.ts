@@ -4,11 +4,13 @@ import type pg from "pg";
 import type { Logger } from "pino";
 import { inTransaction, sqlOn } from "../database.ts";
 import { faultKindOf } from "../fault-kind.ts";
+import { preparedSqlOn } from "../prepared-sql.ts";
 import { deliverCommand, type DeliveryTiming } from "./deliver-command.ts";
 import type { NodeChannel } from "./node-channel.ts";
 import { createOpenCommands } from "./open-commands.ts";
 import { type KnownOutcome, recordCommandOutcome, recordCommandSent } from "./record-outcome.ts";
-import type { Owner } from "./resolve-owner.ts";
+import { OUTCOME_EFFECTS } from "./outcome-effects.ts";
+import type { Holder, Owner } from "./resolve-owner.ts";
 
 export interface CommandFollowerDeps {
   pool: pg.Pool;
@@ -25,7 +27,7 @@ export interface CommandFollower {
    * Takes a command whose row is published for this owner to its end. @param finalBy Unix ms; past it nothing more can come.
    * Never rejects: what this process loses from sight is ended by the lane or the sweep of deadlines.
    */
-  follow(message: Omit<CommandMessage, "epoch">, owner: Owner, finalBy: number): Promise<void>;
+  follow(message: Omit<CommandMessage, "epoch">, owner: Holder, finalBy: number): Promise<void>;
   /** Stops following; what is under way is finished by the lane or the sweep of deadlines. */
   stop(): Promise<void>;
 }
@@ -38,12 +40,13 @@ const MAX_RETRIES = 5;
 export function createCommandFollower(deps: CommandFollowerDeps): CommandFollower {
   const { pool, log } = deps;
   const sql = sqlOn(pool);
+  const prepared = preparedSqlOn(pool);
   const open = createOpenCommands(sql);
   const followed = new Set<Promise<void>>();
   const stopping = new AbortController();
 
-  async function run(message: Omit<CommandMessage, "epoch">, owner: Owner, finalBy: number): Promise<void> {
-    const { commandId } = message;
+  async function run(message: Omit<CommandMessage, "epoch">, owner: Holder, finalBy: number): Promise<void> {
+    const { commandId, action } = message;
     let { epoch } = owner;
     const result = await deliverCommand(message, owner, finalBy, {
       channel: deps.channel,
@@ -61,7 +64,21 @@ export function createCommandFollower(deps: CommandFollowerDeps): CommandFollowe
       timing: deps.timing,
       signal: stopping.signal,
     });
-    if (result !== "elsewhere") await settle(pool, { commandId, outcome: result, at: new Date(), epoch }, log);
+    if (result !== "elsewhere") await settle(action, { commandId, outcome: result, at: new Date(), epoch });
+  }
+
+  async function settle(action: string, known: KnownOutcome): Promise<void> {
+    // Without effects it is one statement, which is a transaction by itself.
+    const isOneStatement = known.outcome.state !== "not_connected" && !OUTCOME_EFFECTS.has(action);
+    for (let retries = 0; ; retries += 1) {
+      try {
+        if (isOneStatement) await recordCommandOutcome(prepared, known, { log });
+        else await inTransaction(pool, (tx) => recordCommandOutcome(tx, known, { log }));
+        return;
+      } catch (fault) {
+        if (faultKindOf(fault) !== "retry" || retries >= MAX_RETRIES) throw fault;
+      }
+    }
   }
 
   return {
@@ -82,15 +99,4 @@ export function createCommandFollower(deps: CommandFollowerDeps): CommandFollowe
       await Promise.all(followed);
     },
   };
-}
-
-async function settle(pool: pg.Pool, known: KnownOutcome, log: Logger): Promise<void> {
-  for (let retries = 0; ; retries += 1) {
-    try {
-      await inTransaction(pool, (sql) => recordCommandOutcome(sql, known, { log }));
-      return;
-    } catch (fault) {
-      if (faultKindOf(fault) !== "retry" || retries >= MAX_RETRIES) throw fault;
-    }
-  }
 }

@@ -33,7 +33,8 @@ const NEXT_CONNECTION_AFTER = "2 seconds";
  * process that asked, the intake (lane event) or the sweep of deadlines; what comes later changes nothing. A command that
  * may wait (`when_connected`) and surely was not sent goes back to waiting instead, and the second word on that, for each
  * comes twice, leaves it there: only the station's own answer ends a command for which another connection is waited or in use.
- * @param sql of a transaction: the state and its effects are committed together.
+ * @param sql of a transaction: the state and its effects are committed together. Where there are none, and the outcome is not
+ * "not connected", it is one statement.
  * @returns whether this call gave the final state.
  */
 export async function recordCommandOutcome(

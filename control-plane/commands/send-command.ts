@@ -15,12 +15,13 @@ import type pg from "pg";
 import type { Logger } from "pino";
 import { inTransaction, type Sql } from "../database.ts";
 import { newId } from "../ids.ts";
+import { preparedSqlOn } from "../prepared-sql.ts";
 import type { DeliveryTiming } from "./deliver-command.ts";
 import type { CommandableStation } from "./find-commandable-station.ts";
 import { createCommandFollower, type CommandFollower } from "./follow-command.ts";
 import type { NodeChannel } from "./node-channel.ts";
 import { ENDED, endedCommand, type EndedRow } from "./record-outcome.ts";
-import type { Owner } from "./resolve-owner.ts";
+import type { Holder, Owner } from "./resolve-owner.ts";
 import { type OutcomeDeps, runOutcomeEffects } from "./run-outcome-effects.ts";
 import { maskSecrets, secretPathsOf } from "./secret-fields.ts";
 
@@ -36,6 +37,8 @@ export interface CommandRequest {
   /** Given by callers that wrote the id down before; default: a new one. */
   commandId?: string;
   callTimeoutMs?: number;
+  /** Awaited before anything is written. */
+  recorded?: () => Promise<void>;
 }
 
 export type CommandRefusal =
@@ -65,14 +68,17 @@ export interface CommandSenderDeps {
   pool: pg.Pool;
   channel: Pick<NodeChannel, "askerId" | "publish" | "onReports">;
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
+  /** The same without a look at the node, for the first attempt: whether it lives is asked when it does not answer. Default: resolveOwner. */
+  findHolder?(identity: StationIdentity): Promise<Holder | undefined>;
   secretsKey: SecretsKey;
   timing: DeliveryTiming;
   log: Logger;
 }
 
 export function createCommandSender(deps: CommandSenderDeps): CommandSender {
-  const { pool, channel, secretsKey, log } = deps;
+  const { pool, channel, secretsKey, log, findHolder = deps.resolveOwner } = deps;
   const follower = createCommandFollower(deps);
+  const prepared = preparedSqlOn(pool);
 
   return {
     async send(request) {
@@ -86,15 +92,20 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
       const text = JSON.stringify(payload);
       const sealedPayload =
         secretPaths.length === 0 ? undefined : seal(secretsKey, sealedPayloadContext(commandId), text);
-      const owner = await deps.resolveOwner(station.identity);
+      const owner = await findHolder(station.identity);
+      await request.recorded?.();
       const nowMs = Date.now();
       const deadlineAtMs = nowMs + callTimeoutMs;
       // Sent at the last moment, answered at the last moment.
       const finalBy = deadlineAtMs + callTimeoutMs;
       const shown = sealedPayload === undefined ? text : JSON.stringify(maskSecrets(payload, secretPaths));
       const row = { commandId, payload: shown, sealedPayload, owner, finalInMs: finalBy - nowMs };
-      await inTransaction(pool, (sql) => insertCommand(sql, request, row, { log }));
-      if (owner === undefined) return ok({ commandId, settled: Promise.resolve() });
+      if (owner === undefined) {
+        await inTransaction(pool, (sql) => insertCommand(sql, request, row, { log }));
+        return ok({ commandId, settled: Promise.resolve() });
+      }
+      // One statement: committed when it returns.
+      await insertCommand(prepared, request, row, { log });
       const message: Omit<CommandMessage, "epoch"> = {
         v: COMMAND_FORMAT,
         kind: "command",
@@ -129,7 +140,7 @@ interface NewCommand {
   commandId: string;
   payload: string;
   sealedPayload: string | undefined;
-  owner: Owner | undefined;
+  owner: Holder | undefined;
   /** From now on. The sweep of deadlines counts by Postgres' clock, so the row does too. */
   finalInMs: number;
 }

@@ -114,11 +114,14 @@ async function isUnderWay(sql: Sql, stationId: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Looks at the station's waiting commands later, but for those that were woken since. */
+/** Looks at the station's waiting commands later, but for those that were woken since, and those that somebody else has in hand. */
 export async function putAside(sql: Sql, stationId: string, askedAt: Date, forSeconds?: number): Promise<void> {
   await sql.query(
     `update commands set wake_at = clock_timestamp() + coalesce($3 * interval '1 second', ${ASIDE})
-     where station_id = $1 and deliver = 'when_connected' and state = 'queued' and final_at is null and wake_at <= $2`,
+     where id in (
+       select id from commands
+       where station_id = $1 and deliver = 'when_connected' and state = 'queued' and final_at is null and wake_at <= $2
+       order by id for update skip locked)`,
     [stationId, askedAt, forSeconds ?? null],
   );
 }

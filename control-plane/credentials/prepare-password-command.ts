@@ -34,6 +34,8 @@ export async function preparePasswordCommand(
     action: string;
     payload: unknown;
     requestedBy: string;
+    /** Awaited before anything is changed. */
+    recorded?: () => Promise<void>;
   },
 ): Promise<Result<(() => Promise<void>) | undefined, PreparationRefusal>> {
   const { commandId, station, requestedBy } = command;
@@ -44,6 +46,7 @@ export async function preparePasswordCommand(
   if (password === undefined) return ok(undefined);
   if (setsPasswordTwice(command.action, command.payload)) return err({ kind: "twice" });
   if (password.length < MIN_PASSWORD_LENGTH) return err({ kind: "too-short", minLength: MIN_PASSWORD_LENGTH });
+  await command.recorded?.();
   const { pool } = deps.registry;
   const { id: stationId, orgId, version } = station;
   const changeId = await inTransaction(pool, async (sql) =>

@@ -1,45 +1,32 @@
-import type { DecideResponse, StationCall } from "@dynamo-csms/proto/generated/station_decisions";
+import type { StationCall } from "@dynamo-csms/proto/generated/station_decisions";
 import { isOcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { encodeStationRecord } from "@dynamo-csms/proto/station-record";
 import type { Logger } from "pino";
 import { sqlOn } from "../database.ts";
 import { describeFault, faultKindOf } from "../fault-kind.ts";
 import { findStations } from "../stations/known-station.ts";
 import { findRegistryEntry, writeRegistryEntry } from "../stations/registry-record.ts";
-import type { Decision, DecisionDeps, Question } from "./decision.ts";
+import { type Answer, notOnRecord, questionOf, toAnswer, unavailable } from "./answer.ts";
+import { decideShared } from "./decide-shared.ts";
+import type { DecisionDeps } from "./decision.ts";
 import { decisionStepFor } from "./decision-tables.ts";
-
-export type Answer = NonNullable<DecideResponse["answer"]>;
-
-export const unavailable = (reason: string): Answer => ({ $case: "unavailable", value: { reason } });
 
 /** Two transactions met: the same again, at once. */
 const MAX_ATTEMPTS = 4;
 
 /**
- * START HERE. Decides a CALL of a station and commits what follows from it. Never rejects: what cannot be decided now is
+ * Decides one CALL of a station and commits what follows from it. Never rejects: what cannot be decided now is
  * "unavailable", and the gateway takes its path for that (durable in the lane, or held), never an error to the station.
  */
 export async function decideCall(call: StationCall, deps: DecisionDeps & { log: Logger }): Promise<Answer> {
   if (!isOcppVersion(call.ocppVersion)) return unavailable(`this build does not speak OCPP ${call.ocppVersion}`);
+  const step = decisionStepFor(call.ocppVersion, call.action);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const station = (await findStations(sqlOn(deps.pool), [call.identity])).get(call.identity);
-      // A gateway lets in only who is registered: Postgres has lost the station, or does not have it yet.
-      if (station === undefined) return unavailable("the station is not on record");
-      const question: Question = {
-        // Normalised by the gateway at admission.
-        identity: call.identity as StationIdentity,
-        station,
-        version: call.ocppVersion,
-        epoch: call.epoch,
-        seq: call.seq,
-        receivedAt: new Date(call.receivedAtMs),
-        action: call.action,
-        payloadText: call.payload,
-      };
-      return toAnswer(await decisionStepFor(call.ocppVersion, call.action)(question, deps));
+      if (typeof step !== "function") return (await decideShared([call], deps))[0] as Answer;
+      const sql = sqlOn(deps.pool);
+      const question = questionOf(call, await findStations(sql, [call.identity]));
+      return question === undefined ? notOnRecord : toAnswer(await step(question, deps));
     } catch (fault) {
       const kind = faultKindOf(fault);
       if (kind === "retry" && attempt < MAX_ATTEMPTS) continue;
@@ -57,15 +44,6 @@ export async function decideCall(call: StationCall, deps: DecisionDeps & { log: 
       return { $case: "refusal", value: { refusal: "internal", description: "the message could not be processed" } };
     }
   }
-}
-
-function toAnswer(decision: Decision): Answer {
-  return decision.kind === "refuse"
-    ? { $case: "refusal", value: decision.refusal }
-    : {
-        $case: "result",
-        value: { payload: JSON.stringify(decision.payload), registration: decision.registration ?? "" },
-      };
 }
 
 /** Finds a station that the registry in Redis lacks, and puts it back there. Never rejects. */

@@ -9,8 +9,9 @@ import { decideSignCertificate } from "../certificates/decide-sign-certificate.t
 import { decideDataTransfer } from "../data-transfer/decide-data-transfer.ts";
 import { decideAuthorize16, decideAuthorize2 } from "./decide-authorize.ts";
 import { decideBoot } from "./decide-boot.ts";
-import { decideStart, decideStop, decideTransactionEvent } from "./decide-transaction.ts";
-import type { DecisionStep } from "./decision.ts";
+import { decideTransactionEvent } from "./decide-transaction-event.ts";
+import { decideStart, decideStop } from "./decide-transaction.ts";
+import type { DecisionStep, SharedStep } from "./decision.ts";
 import { notSupported, noVatRegister, rejected } from "./refusals.ts";
 
 /** The CALLs of 1.6 that the gateways do not answer by themselves. One that is missing does not compile. */
@@ -21,7 +22,7 @@ const decisions16 = {
   SignCertificate: decideSignCertificate,
   StartTransaction: decideStart,
   StopTransaction: decideStop,
-} as const satisfies Record<DecisionAction<"1.6">, DecisionStep>;
+} as const satisfies Record<DecisionAction<"1.6">, DecisionStep | SharedStep>;
 
 /** The same of 2.0.1. */
 const decisions201 = {
@@ -33,22 +34,22 @@ const decisions201 = {
   NotifyEVChargingNeeds: rejected,
   SignCertificate: decideSignCertificate,
   TransactionEvent: decideTransactionEvent,
-} as const satisfies Record<DecisionAction<"2.0.1">, DecisionStep>;
+} as const satisfies Record<DecisionAction<"2.0.1">, DecisionStep | SharedStep>;
 
 /** The same of 2.1. */
 const decisions21 = {
   ...decisions201,
   GetCertificateChainStatus: decideChainStatus,
   VatNumberValidation: noVatRegister,
-} as const satisfies Record<DecisionAction<"2.1">, DecisionStep>;
+} as const satisfies Record<DecisionAction<"2.1">, DecisionStep | SharedStep>;
 
 // Maps, because action names come from the wire.
-const STEPS: Record<OcppVersion, ReadonlyMap<string, DecisionStep>> = {
+const STEPS: Record<OcppVersion, ReadonlyMap<string, DecisionStep | SharedStep>> = {
   "1.6": new Map(Object.entries(decisions16)),
   "2.0.1": new Map(Object.entries(decisions201)),
   "2.1": new Map(Object.entries(decisions21)),
 };
 
 /** Who decides an action of a version. One that a newer gateway asks about and this build does not decide is refused as not supported. */
-export const decisionStepFor = (version: OcppVersion, action: string): DecisionStep =>
+export const decisionStepFor = (version: OcppVersion, action: string): DecisionStep | SharedStep =>
   STEPS[version].get(action) ?? notSupported;

@@ -5,6 +5,7 @@ import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { Registration } from "@dynamo-csms/proto/station-record";
 import type pg from "pg";
 import type { CertificateDecisions } from "../certificates/certificate-decisions.ts";
+import type { Sql } from "../database.ts";
 import type { Logger } from "pino";
 import type { DataTransferHooks } from "../data-transfer/open-hooks.ts";
 import type { KnownStation } from "../stations/known-station.ts";
@@ -47,5 +48,16 @@ export interface DecisionDeps {
  * again), so answers are found by the message's business key. Rejects when Postgres is away.
  */
 export type DecisionStep = (question: Question, deps: DecisionDeps) => Promise<Decision>;
+
+/** Decides questions about one action that came together, with a few statements for all of them. */
+export interface SharedStep {
+  /** False: it reads, and needs no transaction. */
+  writes: boolean;
+  /**
+   * Each question is of another station. What was said of DecisionStep holds for each of them. @param sql of a transaction,
+   * where it writes: what fails in it fails for all, and is tried again with fewer of them. @returns in the questions' order.
+   */
+  decide(questions: readonly Question[], sql: Sql, deps: DecisionDeps): Promise<Decision[]>;
+}
 
 export const answered = (payload: object): Decision => ({ kind: "answer", payload });

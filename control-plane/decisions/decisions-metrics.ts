@@ -15,6 +15,12 @@ export function createDecisionsMetrics(registry: Registry, openQuestions: () => 
   });
   return {
     streams: new Gauge({ name: "decisions_streams", help: "Streams of gateways", registers }),
+    batch: new Histogram({
+      name: "decisions_batch_questions",
+      help: "Questions that were decided together",
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers,
+    }),
     duration: new Histogram({
       name: "decisions_duration_seconds",
       help: "From a question's arrival to its answer",

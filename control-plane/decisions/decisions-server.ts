@@ -1,19 +1,25 @@
 import {
   type DecideRequest,
   type DecideResponse,
+  type StationCall,
   type StationDecisionsServiceServer,
   StationDecisionsServiceService,
 } from "@dynamo-csms/proto/generated/station_decisions";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { mayWaitForOthers } from "../certificates/certificate-decisions.ts";
-import { type Answer, decideCall, lookUpStation, unavailable } from "./decide-call.ts";
+import { type Answer, unavailable } from "./answer.ts";
 import type { BoundedWork } from "./bounded-work.ts";
+import { decideCall, lookUpStation } from "./decide-call.ts";
+import { decideTogether, isShared } from "./decide-shared.ts";
 import type { DecisionDeps } from "./decision.ts";
 import type { DecisionsMetrics } from "./decisions-metrics.ts";
+import { QuestionBatches } from "./question-batches.ts";
 
 export interface DecisionsServerDeps extends DecisionDeps {
   work: BoundedWork;
+  /** Questions decided together, at most. */
+  maxBatch?: number;
   /** For what may wait for somebody else's server (certificate-decisions.ts). Default: `work`. */
   outsideWork?: BoundedWork;
   /** Mutual TLS, PEM; without it the server is plain (one machine). */
@@ -23,6 +29,8 @@ export interface DecisionsServerDeps extends DecisionDeps {
 }
 
 export interface DecisionsServer {
+  /** Questions that are being decided or wait for their turn. */
+  readonly openQuestions: number;
   /** Resolves to the port that is listened on. */
   listen(address: string): Promise<number>;
   /** Takes no more questions, answers those in hand, and ends the streams: the gateways go to another process, or wait. */
@@ -36,19 +44,36 @@ const MAX_DEADLINE_MS = 30_000;
 /** How long streams may take to end once everything is answered. */
 const END_MS = 2_000;
 
-/** Answers the gateways' questions, each on its own and in any order. One stream per gateway process. */
+/** One is in Postgres while the next gathers; more of them would be smaller, and cost more for each question. */
+const PARALLEL_BATCHES = 2;
+/** Beyond it a batch takes longer without costing less for each question. */
+const MAX_BATCH = 256;
+/** What can be decided within the seconds that the gateways wait. */
+const WAITING_QUESTIONS = 8_000;
+
+type Batches = QuestionBatches<StationCall, Answer>;
+
+/** Answers the gateways' questions, in any order. One stream per gateway process. */
 export function createDecisionsServer(deps: DecisionsServerDeps): DecisionsServer {
+  const batches: Batches = new QuestionBatches({
+    work: deps.work,
+    parallel: PARALLEL_BATCHES,
+    maxBatch: deps.maxBatch ?? MAX_BATCH,
+    waiting: WAITING_QUESTIONS,
+    decideTogether: (calls) => decideTogether(calls, deps),
+    decideAlone: (call) => decideCall(call, deps),
+    onBatch: (questions) => deps.metrics.batch.observe(questions),
+  });
   const server = new Server({ "grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 5_000 });
   const streams = new Set<Stream>();
   const inHand = new Set<Promise<void>>();
   let stopping = false;
 
   function answer(stream: Stream, request: DecideRequest): Promise<void> {
-    return answerInTime(
-      request,
-      stopping ? async () => unavailable("the process stops") : () => answerTo(request, deps),
-      deps,
-    ).then((response) => {
+    const answerOf = stopping
+      ? async () => unavailable("the process stops")
+      : (giveUpAtMs: number) => decide(request, giveUpAtMs, batches, deps);
+    return answerInTime(request, answerOf, deps).then((response) => {
       // A stream that broke meanwhile: the question comes again, and gets the same answer.
       if (streams.has(stream)) stream.write(response);
     });
@@ -78,6 +103,9 @@ export function createDecisionsServer(deps: DecisionsServerDeps): DecisionsServe
   server.addService(StationDecisionsServiceService, service);
 
   return {
+    get openQuestions() {
+      return inHand.size;
+    },
     listen: (address) =>
       new Promise((resolve, reject) => {
         const { tls } = deps;
@@ -108,7 +136,7 @@ export function createDecisionsServer(deps: DecisionsServerDeps): DecisionsServe
 /** The answer, or "unavailable" when it takes longer than the gateway waits: the work goes on, for the next time it asks. */
 async function answerInTime(
   request: DecideRequest,
-  work: () => Promise<Answer>,
+  answerOf: (giveUpAtMs: number) => Promise<Answer | undefined>,
   deps: DecisionsServerDeps,
 ): Promise<DecideResponse> {
   const end = deps.metrics.duration.startTimer();
@@ -117,29 +145,34 @@ async function answerInTime(
   const tooLate = new Promise<Answer>(
     (resolve) => (timer = setTimeout(resolve, deadlineMs, unavailable("no decision in time"))),
   );
-  const givenUpAtMs = performance.now() + deadlineMs;
-  // A question that waited for its turn past its deadline is not begun.
-  const { outsideWork = deps.work } = deps;
-  const decided = (waitsForOthers(request) ? outsideWork : deps.work).run(async () =>
-    performance.now() < givenUpAtMs ? work() : unavailable("no decision in time"),
-  );
-  const answer = await Promise.race([decided, tooLate]);
+  const answer = await Promise.race([answerOf(performance.now() + deadlineMs), tooLate]);
   clearTimeout(timer);
   const outcome = answer ?? unavailable("too many questions are open");
   end({ question: request.question?.$case ?? "none", outcome: outcome.$case });
   return { requestId: request.requestId, answer: outcome };
 }
 
-const waitsForOthers = ({ question }: DecideRequest): boolean =>
-  question?.$case === "call" && mayWaitForOthers(question.value.action, question.value.payload);
-
-async function answerTo({ question }: DecideRequest, deps: DecisionsServerDeps): Promise<Answer> {
+/** Undefined: there is no room for the question. One that waited for its turn past its deadline is not begun. */
+function decide(
+  { question }: DecideRequest,
+  giveUpAtMs: number,
+  batches: Batches,
+  deps: DecisionsServerDeps,
+): Promise<Answer | undefined> {
+  const inTime = (work: () => Promise<Answer>) => async () =>
+    performance.now() < giveUpAtMs ? work() : unavailable("no decision in time");
   switch (question?.$case) {
-    case "call":
-      return decideCall(question.value, deps);
-    case "lookup":
-      return lookUpStation(question.value.identity, deps);
+    case "call": {
+      const call = question.value;
+      const { outsideWork = deps.work } = deps;
+      if (mayWaitForOthers(call.action, call.payload)) return outsideWork.run(inTime(() => decideCall(call, deps)));
+      return isShared(call) ? batches.ask(call, giveUpAtMs) : deps.work.run(inTime(() => decideCall(call, deps)));
+    }
+    case "lookup": {
+      const { identity } = question.value;
+      return deps.work.run(inTime(() => lookUpStation(identity, deps)));
+    }
     case undefined:
-      return unavailable("a question of a kind that this build does not know");
+      return Promise.resolve(unavailable("a question of a kind that this build does not know"));
   }
 }

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ApiWorld, startApiWorld } from "./api-world.ts";
+import { commandScenes } from "./command-scene.ts";
 
 let world: ApiWorld;
+const scenes = commandScenes(() => world);
 beforeAll(async () => {
   world = await startApiWorld();
 });
@@ -101,6 +104,38 @@ test("[E17] a repeated request with the same Idempotency-Key is one action", asy
     world.ask("POST", "/api/v1/projects", { as: key, body: NEW_PROJECT, headers: { "idempotency-key": "once" } });
   expect((await ask()).body.project_id).toBe((await ask()).body.project_id);
   expect(await entriesOf(key, "?action=createProject")).toHaveLength(1);
+});
+
+test("a command is looked at while its entry is written, and goes out behind it", async () => {
+  const { operator, gateway, orgId } = await scenes.scene("1.6");
+  const holder = await world.pool.connect();
+  await holder.query("begin");
+  await holder.query("lock table audit_log in exclusive mode");
+  const answer = operator({ command: "unlock_connector", parameters: { connector_id: 1 } });
+  const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+  await expect.poll(async () => (await world.sql.query(waiting)).length).toBe(1);
+  // Long enough for what it would do without.
+  await sleep(100);
+  expect(await world.sql.query("select 1 from commands where org_id = $1", [orgId])).toEqual([]);
+  expect(gateway.sent).toEqual([]);
+  await holder.query("commit");
+  holder.release();
+  expect((await answer).body).toMatchObject({ status: "accepted" });
+  await scenes.end();
+});
+
+test("without its entry a command is not sent", async () => {
+  const { operator, gateway, orgId } = await scenes.scene("1.6");
+  await world.sql.query(`
+    create function no_audit() returns trigger language plpgsql as $$ begin
+      raise exception using errcode = '53100', message = 'no space left';
+    end $$`);
+  await world.sql.query("create trigger no_audit before insert on audit_log execute function no_audit()");
+  expect((await operator({ command: "unlock_connector", parameters: { connector_id: 1 } })).status).toBe(503);
+  await world.sql.query("drop trigger no_audit on audit_log");
+  expect(gateway.sent).toEqual([]);
+  expect(await world.sql.query("select 1 from commands where org_id = $1", [orgId])).toEqual([]);
+  await scenes.end();
 });
 
 test("entries can be neither changed nor deleted", async () => {

@@ -1,42 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type DecideResponse,
-  type StationCall,
-  StationDecisionsServiceClient,
-} from "@dynamo-csms/proto/generated/station_decisions";
 import { validatePayload } from "@dynamo-csms/ocpp-schemas/validators";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
-import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { authorizationCache, stationRecord, unknownStation } from "@dynamo-csms/proto/redis-keys";
 import { decodeStationRecord } from "@dynamo-csms/proto/station-record";
-import { credentials } from "@grpc/grpc-js";
 import { Redis } from "ioredis";
-import { pino } from "pino";
-import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openPool } from "../database.ts";
-import { BoundedWork } from "../decisions/bounded-work.ts";
-import { createDecisionsMetrics } from "../decisions/decisions-metrics.ts";
-import {
-  createDecisionsServer,
-  type DecisionsServer,
-  type DecisionsServerDeps,
-} from "../decisions/decisions-server.ts";
+import { type AskedDecisions, callOf, startDecisions } from "./asked-decisions.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
 import { createProject, registerStation, type TestProject, type TestStation } from "./registered-station.ts";
 
 let database: OwnDatabase;
 let project: TestProject;
 let redis: Redis;
-let decisions: Awaited<ReturnType<typeof startDecisions>>;
-const log = pino({ level: process.env["TEST_LOG_LEVEL"] ?? "silent" });
+let decisions: AskedDecisions;
 
 beforeAll(async () => {
   database = await createOwnDatabase();
   project = await createProject(database.pool);
   redis = new Redis(process.env["TEST_REDIS_URL"] as string, { protocol: 2 });
-  decisions = await startDecisions({});
+  decisions = await startDecisions({ pool: database.pool });
   for (const [token, status] of [
     ["card-1", "Accepted"],
     ["card-2", "Blocked"],
@@ -51,71 +34,6 @@ afterAll(async () => {
   await decisions.close();
   redis.disconnect();
   await database.drop();
-});
-
-async function startDecisions(overrides: Partial<DecisionsServerDeps>) {
-  const connection = connectRedis(parseRedisTarget(process.env["TEST_REDIS_URL"] as string), "commands", {
-    connectionName: "test",
-    log,
-  });
-  const work = new BoundedWork({ concurrency: 4, waiting: 100 });
-  const metrics = createDecisionsMetrics(new Registry(), () => work.size);
-  const server: DecisionsServer = createDecisionsServer({
-    pool: database.pool,
-    redis: connection,
-    heartbeatIntervalSeconds: 120,
-    authCacheSeconds: 600,
-    work,
-    metrics,
-    log,
-    ...overrides,
-  });
-  const port = await server.listen("127.0.0.1:0");
-  const client = new StationDecisionsServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
-  const stream = client.decide();
-  const waiting = new Map<number, (response: DecideResponse) => void>();
-  stream.on("data", (response: DecideResponse) => waiting.get(response.requestId)?.(response));
-  stream.on("error", () => {});
-  let lastId = 0;
-  const ask = (
-    question: { $case: "call"; value: StationCall } | { $case: "lookup"; value: { identity: string } },
-    deadlineMs = 5_000,
-  ) =>
-    new Promise<DecideResponse["answer"]>((resolve) => {
-      const requestId = ++lastId;
-      waiting.set(requestId, (response) => resolve(response.answer));
-      stream.write({ requestId, deadlineMs, question });
-    });
-  return {
-    server,
-    ask,
-    ended: new Promise<void>((resolve) => void stream.on("end", resolve)),
-    async close() {
-      stream.cancel();
-      client.close();
-      await server.stop();
-      connection.disconnect();
-    },
-  };
-}
-
-let seq = 0;
-const callOf = (
-  station: TestStation,
-  version: OcppVersion,
-  action: string,
-  payload: object | string,
-  messageId = `m${seq}`,
-): StationCall => ({
-  identity: station.identity,
-  epoch: 1_700_000_000_000,
-  seq: ++seq,
-  receivedAtMs: Date.now(),
-  ocppVersion: version,
-  messageId,
-  action,
-  payload: typeof payload === "string" ? payload : JSON.stringify(payload),
-  nodeId: "node-a",
 });
 
 /** The answer's payload, checked against the schema that the station will check it with. */
@@ -360,7 +278,7 @@ test("[1.6-never-error] [1.6-start] a decision that takes longer than the gatewa
 });
 
 test("a server that stops answers what is in hand, and ends the streams", async () => {
-  const stopping = await startDecisions({});
+  const stopping = await startDecisions({ pool: database.pool });
   const station = await newStation("1.6");
   const blocker = await database.pool.connect();
   await blocker.query("begin");

@@ -80,6 +80,36 @@ describe("an Idempotency-Key", () => {
     expect(rows[0]?.sealed_answer).not.toContain(first.body.provisioning_password);
   });
 
+  test("[E17] of work that a fault broke off is told as unknown: nobody knows what was committed, and nothing is done twice", async () => {
+    const { key } = await world.organization();
+    // At the commit itself: the caller's process sees a connection that breaks, and no answer.
+    await world.sql.query(`
+      create function break_off() returns trigger language plpgsql as $$ begin
+        if new.name = 'Broken' then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); end if;
+        return null;
+      end $$`);
+    await world.sql.query(
+      "create constraint trigger break_off after insert on projects deferrable initially deferred for each row execute function break_off()",
+    );
+    const body = { name: "Broken", site_address: "Street 1", charge_points_expected: 1 };
+    expect((await create(key, "broken", body)).status).toBe(503);
+    await world.sql.query("drop trigger break_off on projects");
+    expect(await create(key, "broken", body)).toMatchObject({ status: 409, body: { code: "idempotency_unknown" } });
+    expect((await world.ask("GET", "/api/v1/projects", { as: key })).body.projects).toEqual([]);
+  });
+
+  test("[E17] of work that was not begun may be used again", async () => {
+    const { key } = await world.organization();
+    await world.sql.query(`
+      create function no_audit() returns trigger language plpgsql as $$ begin
+        raise exception using errcode = '53100', message = 'no space left';
+      end $$`);
+    await world.sql.query("create trigger no_audit before insert on audit_log execute function no_audit()");
+    expect((await create(key, "unbegun")).status).toBe(503);
+    await world.sql.query("drop trigger no_audit on audit_log");
+    expect((await create(key, "unbegun")).status).toBe(201);
+  });
+
   test("that is no key is refused", async () => {
     const { key } = await world.organization();
     expect(await create(key, "with space")).toMatchObject({

@@ -130,6 +130,23 @@ test("not before its time, and not twice with the same key while one waits", asy
   expect(await queue(station, { dedupeKey: "report" })).toBeDefined();
 });
 
+test("a command that another process has in hand is not waited for", async () => {
+  const station = await newStation();
+  const id = await queue(station);
+  await agoWoken();
+  const other = await pool.connect();
+  await other.query("begin");
+  await other.query("select 1 from commands where id = $1 for update", [id]);
+  // The station is away, so it would be put aside.
+  expect(await delivery.deliverNext(station.id)).toBeUndefined();
+  await other.query("rollback");
+  other.release();
+  const dueStill = "select 1 from commands where id = $1 and wake_at <= now()";
+  expect((await pool.query(dueStill, [id])).rows).toHaveLength(1);
+  expect(await delivery.deliverNext(station.id)).toBeUndefined();
+  expect((await pool.query(dueStill, [id])).rows).toEqual([]);
+});
+
 test("[1.2-not-echoed] a secret waits sealed, and goes out sealed", async () => {
   const station = await newStation();
   const payload = { key: "AuthorizationKey", value: "00112233445566778899" };

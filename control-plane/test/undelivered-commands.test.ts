@@ -106,7 +106,7 @@ test("[1.7.3] the late word of a former connection changes nothing for the attem
   await expect.poll(() => second.sent.length).toBe(1);
   const late = { commandId: id, outcome: { state: "not_connected" } as const, at: new Date(), epoch };
   expect(await inTransaction(pool, (sql) => recordCommandOutcome(sql, late, { log }))).toBe(false);
-  expect(await stateOf(id)).toBe("sent");
+  await expect.poll(() => stateOf(id)).toBe("sent");
   const known = { commandId: id, outcome: ACCEPTED, at: new Date() };
   expect(await inTransaction(pool, (sql) => recordCommandOutcome(sql, known, { log }))).toBe(true);
   await sent?.settled;

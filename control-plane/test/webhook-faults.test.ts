@@ -15,11 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Makes one delivery to the address. @returns what its row says afterwards. */
-async function deliverTo(url: string) {
+/** Makes one delivery to the address. @param before SQL that is run first. @returns what its row says afterwards. */
+async function deliverTo(url: string, before?: string) {
   await world.pool.query("truncate webhook_deliveries, webhook_endpoints, events, mails");
   const orgId = await world.createOrganization();
   await world.createEndpoint(orgId, url);
+  if (before !== undefined) await world.pool.query(before);
   await recordEvent(world.sql, {
     orgId,
     type: "charge_point.connected",
@@ -61,6 +62,23 @@ test.each<[string, (response: ServerResponse) => void, Record<string, unknown>]>
   expect(row).toMatchObject({ status: "pending", attempts: 1, endpoint: "active", ...wanted });
   expect(row["pauseSeconds"]).toBeGreaterThanOrEqual(5);
   expect(row["pauseSeconds"]).toBeLessThanOrEqual(5.5);
+});
+
+test("[E11] a secret that nobody can open any more goes by the schedule too, and ends as failed with the reason", async () => {
+  const row = await deliverTo("http://127.0.0.1:1/", "update webhook_endpoints set sealed_secret = 'v1.x.y.z'");
+  expect(row).toMatchObject({
+    status: "pending",
+    attempts: 1,
+    code: null,
+    error: "its signing secret was sealed with another SECRETS_KEY: give the endpoint a new one",
+    pauseSeconds: expect.any(Number),
+  });
+  for (let attempts = 1; attempts < 100; attempts += 1) {
+    await world.letTimePass();
+    await runDue(world.delivery);
+  }
+  const { rows } = await world.pool.query("select status, last_error as error from webhook_deliveries");
+  expect(rows).toMatchObject([{ status: "failed", error: row["error"] }]);
 });
 
 test("[E11] a receiver whose certificate nobody vouches for gets nothing, and is tried again by the schedule", async () => {

@@ -111,16 +111,33 @@ async function writeDown(deps: DeliveryDeps, claimed: ClaimedDelivery, outcome: 
   if (mailId !== undefined) wakeUps.wake(MAIL_WORK, mailId);
 }
 
+/** What the delivery is signed with; undefined: nobody can open it, and unsigned it must not go out. */
+function secretsOf(delivery: ClaimedDelivery, secretsKey: SecretsKey): [string, ...string[]] | undefined {
+  const open = (sealed: string | null): string[] => {
+    try {
+      return sealed === null ? [] : [unseal(secretsKey, secretContext(delivery.endpointId), sealed)];
+    } catch {
+      return [];
+    }
+  };
+  const [current] = open(delivery.sealedSecret);
+  return current === undefined ? undefined : [current, ...open(delivery.sealedPreviousSecret)];
+}
+
 async function attempt(
   { secretsKey, guardedFetch, timeoutMs = TIMEOUT_MS }: DeliveryDeps,
   delivery: ClaimedDelivery,
 ): Promise<AttemptOutcome> {
   const attemptAt = new Date();
   const body = deliveryBody(delivery);
-  const secretOf = (sealed: string) => unseal(secretsKey, secretContext(delivery.endpointId), sealed);
-  const current = secretOf(delivery.sealedSecret);
-  const secrets: [string, ...string[]] =
-    delivery.sealedPreviousSecret === null ? [current] : [current, secretOf(delivery.sealedPreviousSecret)];
+  const pauseMs = (retryAfterSeconds?: number) => pauseAfterMs(delivery.attempts, Math.random(), retryAfterSeconds);
+  const secrets = secretsOf(delivery, secretsKey);
+  if (secrets === undefined)
+    return {
+      kind: "failed",
+      error: "its signing secret was sealed with another SECRETS_KEY: give the endpoint a new one",
+      pauseMs: pauseMs(),
+    };
   const answer = await guardedFetch.send({
     url: delivery.url,
     method: "POST",
@@ -133,7 +150,6 @@ async function attempt(
     timeoutMs,
     maxResponseBytes: MAX_RESPONSE_BYTES,
   });
-  const pauseMs = (retryAfterSeconds?: number) => pauseAfterMs(delivery.attempts, Math.random(), retryAfterSeconds);
   if (!answer.ok) return { kind: answer.error.kind, error: answer.error.reason, pauseMs: pauseMs() };
   const { status, headers } = answer.value;
   if (status >= 200 && status < 300) return { kind: "delivered", statusCode: status };

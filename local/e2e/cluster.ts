@@ -60,14 +60,17 @@ export interface Cluster {
 
 /**
  * Starts Redis (append-only), Postgres, migrates, makes the first organisation, and starts every process.
- * @param env variables for all processes, over the defaults.
+ * @param env variables for all processes, over the defaults. @param postgresParameters as in postgresql.conf.
  */
-export async function startCluster(env: Record<string, string> = {}): Promise<Cluster> {
+export async function startCluster(
+  env: Record<string, string> = {},
+  postgresParameters: Record<string, string> = {},
+): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "dynamo-csms-e2e-"));
   const [mail, redis, postgres, secrets] = await Promise.all([
     startMailSink({ folder: join(folder, "mail"), host: "127.0.0.1", httpPort: 0, smtpPort: 0 }),
     startTestRedis({ appendOnly: true }),
-    startTestPostgres(),
+    startTestPostgres({ parameters: postgresParameters }),
     ensureSecrets(join(folder, "secrets")),
   ]);
   const ports = Object.fromEntries(

@@ -20,7 +20,7 @@ import { commandRoutes } from "../../commands/command-routes.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
 import { createQueuedDelivery } from "../../commands/deliver-queued.ts";
 import { createNodeChannel } from "../../commands/node-channel.ts";
-import { resolveOwner } from "../../commands/resolve-owner.ts";
+import { findHolder, resolveOwner } from "../../commands/resolve-owner.ts";
 import { createCommandSender } from "../../commands/send-command.ts";
 import { awaitIntake } from "../../commissioning/await-intake.ts";
 import { commissioningRoutes } from "../../commissioning/commissioning-routes.ts";
@@ -66,6 +66,7 @@ import { registerChargePointRoute } from "../../stations/register-charge-point-r
 import { reservationRoutes } from "../../reservations/reservation-routes.ts";
 import { operatorChargePointRoutes } from "../../stations/operator-charge-point-routes.ts";
 import { stationLifeRoutes } from "../../stations/station-life-routes.ts";
+import { preparedSqlOn } from "../../prepared-sql.ts";
 import { createMeterShapes } from "../../transactions/meter-shapes.ts";
 import { webhookRoutes } from "../../webhooks/webhook-routes.ts";
 import type { ApiConfig } from "./config.ts";
@@ -111,6 +112,7 @@ export async function composeApi(
     pool,
     channel,
     resolveOwner: ownerOf,
+    findHolder: (identity) => findHolder(redis, identity),
     secretsKey,
     timing: DELIVERY_TIMING,
     log,
@@ -188,7 +190,7 @@ export async function composeApi(
   const openApi = buildOpenApi({ routes, publicApiUrl, version: packageVersion(), webhooks: webhookDocs() });
   const server = createHttpServer({
     routes,
-    sql,
+    sql: preparedSqlOn(pool),
     accessTokens,
     secretsKey,
     validator,

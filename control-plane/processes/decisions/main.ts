@@ -49,7 +49,7 @@ const server = createDecisionsServer({
   authCacheSeconds: config.authCacheSeconds,
   dataTransferHooks,
   ...(config.tls === undefined ? {} : { tls: config.tls }),
-  metrics: createDecisionsMetrics(registry, () => work.size),
+  metrics: createDecisionsMetrics(registry, () => server.openQuestions),
   log,
 });
 

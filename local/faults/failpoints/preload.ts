@@ -52,6 +52,17 @@ if (name?.endsWith("-commit") || name === "refuse-statements") {
     const word = text.slice(0, 8).toLowerCase();
     if (word.startsWith("begin")) inTransaction.add(this);
     if (name !== "refuse-statements" && (argument === undefined || text.includes(argument))) marked.add(this);
+    // A statement without a transaction around it is one by itself.
+    if (armed && argument !== undefined && text.includes(argument) && !inTransaction.has(this)) {
+      if (name === "before-commit") die();
+      // A pool hands a callback.
+      const callback = args.at(-1) as (fault: unknown, result: unknown) => void;
+      const withDeath = (fault: unknown, result: unknown) => {
+        if (fault === null || fault === undefined) die();
+        callback(fault, result);
+      };
+      return query.apply(this, typeof callback === "function" ? [...args.slice(0, -1), withDeath] : args);
+    }
     const ends = word.startsWith("commit") || word.startsWith("rollback");
     if (ends) inTransaction.delete(this);
     if (name === "refuse-statements") {
