@@ -5,7 +5,7 @@ import { FOLDERS } from "./folders.ts";
 
 // What the linter cannot say: it has no rule for the text of a string, nor for the name of a file.
 const SKIPPED = /(^|\/)(node_modules|dist|generated)(\/|$)/;
-const sources = ["proto", "ocpp-schemas", "gateway", "control-plane", "local"].flatMap((folder) =>
+const sources = ["proto", "ocpp-schemas", "gateway", "control-plane", "local", "loadtest"].flatMap((folder) =>
   readdirSync(join(FOLDERS.root, folder), { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
     .filter((path) => path.endsWith(".ts") && !SKIPPED.test(path)),

@@ -16,9 +16,9 @@ function markdownBelow(folder: string): string[] {
 /** Paths of the repository in backticks (they begin with one of its folders), and the targets of relative links. */
 function namedPaths(file: string): string[] {
   const text = readFileSync(file, "utf8");
-  const quoted = [...text.matchAll(/`((?:proto|ocpp-schemas|gateway|control-plane|local|docs)\/[^`\s]*)`/g)].map(
-    (match) => match[1] as string,
-  );
+  const quoted = [
+    ...text.matchAll(/`((?:proto|ocpp-schemas|gateway|control-plane|local|loadtest|docs)\/[^`\s]*)`/g),
+  ].map((match) => match[1] as string);
   const linked = [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)#]+)/g)].map((match) =>
     join(dirname(file), match[1] as string),
   );

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOLDERS } from "../folders.ts";
+import { SCALING_PAGE, scalingPage } from "../loadtest/scaling-page.ts";
 import { cataloguePage } from "./catalogue-page.ts";
 import { CATALOGUES } from "./catalogues.ts";
 import { readmeWithSummary, supportedActionsPage } from "./supported-actions.ts";
@@ -11,3 +12,4 @@ const readme = join(FOLDERS.root, "README.md");
 for (const catalogue of CATALOGUES) writeFileSync(join(FOLDERS.root, "docs", catalogue.page), cataloguePage(catalogue));
 writeFileSync(join(FOLDERS.root, "docs", "supported-actions.md"), await supportedActionsPage());
 writeFileSync(readme, await readmeWithSummary(readFileSync(readme, "utf8")));
+writeFileSync(SCALING_PAGE, scalingPage(readFileSync(SCALING_PAGE, "utf8")));

@@ -11,6 +11,7 @@ import { newProvisioningPassword, verifierOf } from "../../stations/provisioning
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { CliMistake, required } from "./cli-mistake.ts";
 import { findOrganization } from "./organization.ts";
+import { showProgress } from "./progress.ts";
 import { requestRegistryWrites } from "../../stations/station-registry.ts";
 import { withServers } from "./with-servers.ts";
 
@@ -59,6 +60,7 @@ export async function generateChargePoints(
     const csv = createWriteStream(out, { mode: 0o600 });
     await once(csv, "open");
     csv.write("charge_point_id,password\n");
+    const progress = showProgress({ total: count, what: "charge points registered" });
     for (let left = count; left > 0; left -= BATCH) {
       const made = Array.from({ length: Math.min(left, BATCH) }, (): Made => ({
         chargePointId: newId("cp"),
@@ -74,7 +76,9 @@ export async function generateChargePoints(
       while ((await relayRegistryOutbox(registry)) > 0);
       if (!csv.write(made.map(({ chargePointId, password }) => `${chargePointId},${password}\n`).join("")))
         await once(csv, "drain");
+      progress.at(count - left + made.length);
     }
+    progress.end();
     csv.end();
     await finished(csv);
     console.error(`${count} charge points registered, credentials in ${out}`);

@@ -1,20 +1,15 @@
 import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream, existsSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { finished } from "node:stream/promises";
 import type { Environment } from "@dynamo-csms/proto/process/environment";
-import { parse } from "csv-parse";
 import { ConfigReader } from "../../config-reader.ts";
 import { sqlOn } from "../../database.ts";
-import {
-  type Imported,
-  type ImportedChargePoint,
-  importChargePoints,
-  type ImportTarget,
-} from "../../stations/import-charge-points.ts";
-import { IMPORT_COLUMNS, readImportRow } from "../../stations/read-import-row.ts";
+import { type Imported, importChargePoints, type ImportTarget } from "../../stations/import-charge-points.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { CliMistake, required } from "./cli-mistake.ts";
 import { findOrganization } from "./organization.ts";
+import { showProgress } from "./progress.ts";
+import { firstOf, readImportFile } from "./read-import-file.ts";
 import { type Servers, withServers } from "./with-servers.ts";
 
 interface Flags {
@@ -23,22 +18,30 @@ interface Flags {
   org?: string | undefined;
   project?: string | undefined;
   accepted?: boolean | undefined;
+  resume?: boolean | undefined;
   "allow-weak"?: boolean | undefined;
 }
 
 /** Stations per transaction, and per round of writing the registry. */
 const BATCH = 1_000;
-const MAX_SHOWN = 50;
+const HEADING = "line,identity,charge_point_id\n";
 
 /**
  * Imports a fleet with its identities and passwords out of a CSV file, and writes what became of each line to another. The
  * whole file is read first: a file with a mistake imports nothing. A batch is in Postgres and in the gateways' registry before
- * its lines are written. Run again after it was broken off, with the lines that are not in the output yet.
+ * its lines are written. An import that was broken off goes on with --resume: what the output tells is left out, and what is
+ * registered exactly as the file says, by the batch whose lines were not written any more, counts as imported.
  */
 export async function importFleet(flags: Flags, env: Environment, readFile: (path: string) => string): Promise<void> {
   const file = required(flags.file, "file");
   const out = required(flags.out, "out");
-  const units = await readUnits(file, { allowWeak: flags["allow-weak"] === true });
+  const resume = flags.resume === true;
+  const written = linesWritten(out, resume);
+  const units = await readImportFile(file, {
+    allowWeak: flags["allow-weak"] === true,
+    oneProject: flags.project !== undefined,
+  });
+  const left = units.filter(({ line }) => !written.has(line));
   const read = new ConfigReader(env, readFile);
   const config = read.finish({
     ...read.shared(),
@@ -52,26 +55,33 @@ export async function importFleet(flags: Flags, env: Environment, readFile: (pat
       orgId,
       projectId: flags.project ?? null,
       accepted: flags.accepted === true,
+      resume,
       peppers: config.peppers,
     };
     const registry = { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds, limit: BATCH };
-    const report = createWriteStream(out, { mode: 0o600 });
+    const report = createWriteStream(out, { mode: 0o600, flags: written.size > 0 ? "a" : "w" });
     await once(report, "open");
-    report.write("line,identity,charge_point_id\n");
-    for (let from = 0; from < units.length; from += BATCH) {
-      const result = await importChargePoints(pool, units.slice(from, from + BATCH), target);
+    if (written.size === 0) report.write(HEADING);
+    const progress = showProgress({ total: units.length, what: "charge points imported" });
+    const close = async () => {
+      progress.end();
+      report.end();
+      await finished(report);
+    };
+    for (let from = 0; from < left.length; from += BATCH) {
+      const batch = left.slice(from, from + BATCH);
+      const result = await importChargePoints(pool, batch, target);
       if ("taken" in result) {
-        report.end();
-        await finished(report);
+        await close();
         throw new CliMistake(
-          `${from} of ${units.length} charge points are imported (see ${out}). These are taken already, by identity or by serial number in the project:\n${shown(result.taken.map((unit) => `line ${unit.line}: ${unit.identitySpelling}`))}`,
+          `${written.size + from} of ${units.length} charge points are imported (see ${out}). These are taken already, by identity or by serial number in the project:\n${firstOf(result.taken.map(({ unit, field }) => `line ${unit.line}: ${unit.identitySpelling} (${field})`))}\nWith other lines in their place the import goes on with --resume.`,
         );
       }
       while ((await relayRegistryOutbox(registry)) > 0);
       if (!report.write(result.imported.map(lineOf).join(""))) await once(report, "drain");
+      progress.at(written.size + from + batch.length);
     }
-    report.end();
-    await finished(report);
+    await close();
     console.error(`${units.length} charge points imported, their ids in ${out}`);
   });
 }
@@ -79,44 +89,22 @@ export async function importFleet(flags: Flags, env: Environment, readFile: (pat
 const lineOf = ({ line, identity, chargePointId }: Imported) =>
   `${line},"${identity.replaceAll('"', '""')}",${chargePointId}\n`;
 
-async function readUnits(file: string, options: { allowWeak: boolean }): Promise<ImportedChargePoint[]> {
-  const units: ImportedChargePoint[] = [];
-  const mistakes: string[] = [];
-  const lineOfIdentity = new Map<string, number>();
-  const rows = createReadStream(file).pipe(
-    parse({ bom: true, columns: checkColumns, info: true, max_record_size: 10_000 }),
+/** The lines of the file that the output of an earlier run tells. A last line that is not whole is cut off. */
+function linesWritten(out: string, resume: boolean): ReadonlySet<number> {
+  if (!existsSync(out) || statSync(out).size === 0) return new Set();
+  if (!resume)
+    throw new CliMistake(`--out: ${out} exists: --resume goes on with the import that wrote it, or name another file`);
+  const text = readFileSync(out, "utf8");
+  if (!text.startsWith(HEADING) && !HEADING.startsWith(text))
+    throw new CliMistake(`--out: ${out} was not written by an import`);
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  truncateSync(out, Buffer.byteLength(whole));
+  return new Set(
+    whole
+      .split("\n")
+      .slice(1, -1)
+      .map((line) => Number(line.slice(0, line.indexOf(",")))),
   );
-  try {
-    for await (const { record, info } of rows as AsyncIterable<{
-      record: Record<string, string>;
-      info: { lines: number };
-    }>) {
-      const unit = readImportRow(record, info.lines, options);
-      if (!unit.ok) mistakes.push(...unit.error.map((mistake) => `line ${info.lines}: ${mistake}`));
-      else {
-        const earlier = lineOfIdentity.get(unit.value.identity);
-        if (earlier !== undefined) mistakes.push(`line ${info.lines}: the identity stands in line ${earlier} already`);
-        lineOfIdentity.set(unit.value.identity, info.lines);
-        units.push(unit.value);
-      }
-    }
-  } catch (fault) {
-    throw fault instanceof CliMistake ? fault : new CliMistake(`${file}: ${(fault as Error).message}`);
-  }
-  if (mistakes.length > 0) throw new CliMistake(`${file}: nothing was imported.\n${shown(mistakes)}`);
-  if (units.length === 0) throw new CliMistake(`${file}: there is no charge point in it`);
-  return units;
-}
-
-function checkColumns(header: string[]): string[] {
-  const names = header.map((name) => name.trim().toLowerCase());
-  const unknown = names.filter((name) => !Object.hasOwn(IMPORT_COLUMNS, name));
-  const missing = ["identity", "password", "ocpp_version"].filter((name) => !names.includes(name));
-  if (unknown.length > 0 || missing.length > 0)
-    throw new CliMistake(
-      `the first line names the columns: ${Object.keys(IMPORT_COLUMNS).join(", ")}.${unknown.length > 0 ? ` Unknown: ${unknown.join(", ")}.` : ""}${missing.length > 0 ? ` Missing: ${missing.join(", ")}.` : ""}`,
-    );
-  return names;
 }
 
 async function checkProject({ pool }: Servers, orgId: string, projectId: string | undefined): Promise<void> {
@@ -124,8 +112,3 @@ async function checkProject({ pool }: Servers, orgId: string, projectId: string 
   const rows = await sqlOn(pool).query(`select 1 from projects where id = $1 and org_id = $2`, [projectId, orgId]);
   if (rows.length === 0) throw new CliMistake(`there is no project ${projectId} in the organisation ${orgId}`);
 }
-
-const shown = (lines: readonly string[]) =>
-  [...lines.slice(0, MAX_SHOWN), ...(lines.length > MAX_SHOWN ? [`… and ${lines.length - MAX_SHOWN} more`] : [])].join(
-    "\n",
-  );

@@ -25,9 +25,9 @@ const USAGE = `Usage:
   cli charge-points generate --count N --ocpp 1.6|2.0.1|2.1 --out FILE [--accepted] [--org ORG_ID] [--project PROJECT_ID]
       Registers N charge points and writes "charge_point_id,password" lines to FILE.
       With --accepted their registration is accepted already, as if they had booted before.
-  cli charge-points import --file FILE --out FILE [--accepted] [--allow-weak] [--org ORG_ID] [--project PROJECT_ID]
+  cli charge-points import --file FILE --out FILE [--accepted] [--allow-weak] [--resume] [--org ORG_ID] [--project PROJECT_ID]
       Takes a fleet over with its identities and passwords. The CSV's first line names the columns; a file with a mistake
-      imports nothing. --allow-weak takes passwords shorter than 16 bytes.
+      imports nothing. --allow-weak takes passwords shorter than 16 bytes; --resume goes on with an import that was broken off.
   cli connection-attempts unknown
       Prints the last attempts to connect under ids that nobody has registered, one JSON object per line.
   cli dead-letters list [--status open|replayed|discarded|all] [--station IDENTITY] [--reason TEXT] [--since TIME] [--org ORG_ID]
@@ -75,6 +75,7 @@ const options = {
   out: { type: "string" },
   file: { type: "string" },
   "allow-weak": { type: "boolean" },
+  resume: { type: "boolean" },
   accepted: { type: "boolean" },
   id: { type: "string" },
   all: { type: "boolean" },

@@ -7,13 +7,16 @@ interface Deps {
   sql<Row>(text: string, values?: unknown[]): Promise<Row[]>;
 }
 
-/** Entries that are in the lanes and not applied. Rejects while Redis or Postgres is away. */
-export async function entriesBehind({ redis, sql }: Deps): Promise<number> {
+/**
+ * Entries that are in the lanes and not applied. Rejects while Redis or Postgres is away.
+ * @param search also for lanes that are not on record yet, among all keys of Redis
+ */
+export async function entriesBehind({ redis, sql }: Deps, search = true): Promise<number> {
   const rows = await sql<{ id: string; offset: string }>(`select id, "offset" from lanes where finished_at is null`);
   const offsets = new Map(rows.map((row) => [row.id, numberOf(row.offset)]));
   let behind = 0;
   // Also those that are on record: right after a failover a client does not know every master.
-  for (const key of new Set([...(await laneKeys(redis)), ...rows.map(({ id }) => lane(id))])) {
+  for (const key of new Set([...(search ? await laneKeys(redis) : []), ...rows.map(({ id }) => lane(id))])) {
     const info = (await redis.xinfo("STREAM", key).catch(gone)) as unknown[] | undefined;
     if (info === undefined) continue;
     const last = numberOf(String(info[info.indexOf("last-generated-id") + 1]));

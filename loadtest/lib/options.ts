@@ -1,0 +1,105 @@
+import type { Options, Scenario } from "k6/options";
+import { limitSeconds } from "./play-fleet.ts";
+import type { Phase } from "./phases.ts";
+import type { Settings, Version } from "./settings.ts";
+
+type Thresholds = NonNullable<Options["thresholds"]>;
+
+/** What the gateway answers by itself, and what it has decided by the control plane: a commit of Postgres is in it. */
+const ACTIONS: Record<Version, { edge: string[]; decided: string[] }> = {
+  "1.6": {
+    edge: ["Heartbeat", "MeterValues", "StatusNotification"],
+    decided: ["Authorize", "BootNotification", "StartTransaction", "StopTransaction"],
+  },
+  "2.0.1": {
+    edge: ["Heartbeat", "StatusNotification"],
+    decided: ["Authorize", "BootNotification", "TransactionEvent"],
+  },
+  "2.1": { edge: ["Heartbeat", "StatusNotification"], decided: ["Authorize", "BootNotification", "TransactionEvent"] },
+};
+
+/** Milliseconds; for a machine that runs everything, k6 included. On one with cores to spare a tenth of it is due. */
+const LIMITS = {
+  edge: ["p(95)<250", "p(99)<1000"],
+  decided: ["p(95)<500", "p(99)<2000"],
+} as const;
+
+/** Makes k6 keep the figures of a tag, without a limit on them. */
+const KEPT = ["max>=0"];
+
+export interface Wishes {
+  /** In which phases answers have to come in time; the figures of the others are kept. */
+  timely?: readonly string[];
+  thresholds?: Thresholds;
+  scenarios?: Record<string, Scenario>;
+}
+
+/** k6's options for a fleet that goes through these phases. */
+export function optionsFor(settings: Settings, phases: readonly Phase[], wishes: Wishes = {}): Options {
+  const { timely = ["load"], thresholds, scenarios } = wishes;
+  return {
+    scenarios: {
+      fleet: {
+        executor: "per-vu-iterations",
+        exec: "fleet",
+        vus: settings.virtualUsers,
+        iterations: 1,
+        maxDuration: `${Math.ceil(limitSeconds(phases))}s`,
+        gracefulStop: "60s",
+      },
+      ...scenarios,
+    },
+    thresholds: {
+      ...durations(settings, phases, timely),
+      ocpp_call_errors: ["rate<0.001"],
+      ocpp_schema_violations: ["count==0"],
+      ...thresholds,
+    },
+    summaryTrendStats: ["count", "avg", "min", "med", "p(90)", "p(95)", "p(99)", "max"],
+    // One series per URL and per VU would be thousands.
+    systemTags: ["scenario", "status", "check", "name"],
+    discardResponseBodies: false,
+  };
+}
+
+function durations({ fleet }: Settings, phases: readonly Phase[], timely: readonly string[]): Thresholds {
+  const all: Thresholds = {};
+  for (const { name } of phases) {
+    all[`ocpp_call_duration{phase:${name}}`] = KEPT;
+    if (name === "connect") continue;
+    for (const version of ["1.6", "2.0.1", "2.1"] as const) {
+      if (fleet[version] === 0) continue;
+      for (const kind of ["edge", "decided"] as const)
+        for (const action of ACTIONS[version][kind])
+          all[`ocpp_call_duration{phase:${name},action:${action},version:${version}}`] = timely.includes(name)
+            ? [...LIMITS[kind]]
+            : KEPT;
+    }
+  }
+  for (const version of ["1.6", "2.0.1", "2.1"] as const)
+    if (fleet[version] > 0) all[`ocpp_call_duration{phase:connect,action:BootNotification,version:${version}}`] = KEPT;
+  return all;
+}
+
+/** Commands over REST at the wished rate, from when the fleet is connected to the end of its work. */
+export function commandScenario({ commandsPerSecond, durationSeconds }: Settings, phases: readonly Phase[]): Scenario {
+  return {
+    executor: "constant-arrival-rate",
+    exec: "command",
+    startTime: `${phases[0]?.seconds ?? 0}s`,
+    // The last answers are to come while the stations are still there.
+    duration: `${Math.max(1, durationSeconds - 2)}s`,
+    rate: commandsPerSecond,
+    timeUnit: "1s",
+    preAllocatedVUs: Math.max(10, Math.ceil(commandsPerSecond / 2)),
+    maxVUs: Math.max(20, 2 * commandsPerSecond),
+    gracefulStop: "30s",
+  };
+}
+
+/** What is asked of commands. */
+export const COMMANDS_IN_TIME: Thresholds = {
+  command_roundtrip: ["p(95)<500", "p(99)<2000"],
+  command_errors: ["rate<0.01"],
+  dropped_iterations: ["count==0"],
+};

@@ -1,0 +1,18 @@
+// Commands over REST at a steady rate while the fleet works.
+import { commandScenario, COMMANDS_IN_TIME, optionsFor } from "../lib/options.ts";
+import { connecting, load } from "../lib/phases.ts";
+import { playFleet } from "../lib/play-fleet.ts";
+import { sendCommand } from "../lib/send-commands.ts";
+import { readSettings } from "../lib/settings.ts";
+import { summaryOf } from "../lib/summary.ts";
+
+const settings = readSettings();
+const phases = [connecting(settings), load(settings)];
+
+export const options = optionsFor(settings, phases, {
+  scenarios: { commands: commandScenario(settings, phases) },
+  thresholds: COMMANDS_IN_TIME,
+});
+export const fleet = () => playFleet(settings, phases);
+export const command = () => sendCommand(settings);
+export const handleSummary = summaryOf;

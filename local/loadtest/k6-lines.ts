@@ -1,0 +1,40 @@
+/** What a simulated station knows of its CALLs (loadtest/lib/ledger.ts). */
+export interface StationLedger {
+  station: string;
+  /** Its CALLs that the message log keeps have the ids m1 to m<numbered>. */
+  numbered: number;
+  unanswered: string[];
+  resent: number;
+  /** By action. */
+  answered: Record<string, number>;
+  started: number;
+  ended: number;
+  heartbeatAtMs: number;
+}
+
+export interface PhaseStart {
+  /** `end` is what comes after the last one. */
+  phase: string;
+  atMs: number;
+}
+
+/** What the scenarios wrote with console.log, sorted. */
+export interface K6Lines {
+  ledgers: StationLedger[];
+  phases: PhaseStart[];
+  /** Ids of commands that REST told as accepted. */
+  commands: string[];
+}
+
+/** Sorts the lines of k6's console; what is none of ours is left out. */
+export function readK6Lines(lines: readonly string[]): K6Lines {
+  const read: K6Lines = { ledgers: [], phases: [], commands: [] };
+  for (const line of lines) {
+    if (!line.startsWith("{")) continue;
+    const value = JSON.parse(line) as Partial<StationLedger & PhaseStart & { command: string }>;
+    if (value.station !== undefined) read.ledgers.push(value as StationLedger);
+    else if (value.phase !== undefined) read.phases.push(value as PhaseStart);
+    else if (value.command !== undefined) read.commands.push(value.command);
+  }
+  return read;
+}

@@ -1,0 +1,169 @@
+// `npm run loadtest -- SCENARIO`: starts a system of its own, plays a scenario of loadtest/scenarios on it with k6, compares what
+// the stations were told with what is stored, and writes a report. Ends with 0 when nothing is wrong.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FOLDERS } from "../folders.ts";
+import { checkLedger } from "./check-ledger.ts";
+import { costlyStatements, countStatements } from "./costly-statements.ts";
+import { notFlat } from "./judge-flatness.ts";
+import { highestRate, judgeSteps } from "./judge-ramp.ts";
+import { k6Program, type K6Program } from "./k6-program.ts";
+import { type LoadtestOptions, readOptions, USAGE } from "./options.ts";
+import { playScenario, registerStations } from "./play-scenario.ts";
+import { htmlOf } from "./report-html.ts";
+import { markdownOf } from "./report-markdown.ts";
+import { makeReport, type Report } from "./report.ts";
+import { type LoadedSystem, startSystem } from "./start-system.ts";
+import { storedBytes } from "./stored-bytes.ts";
+
+/** A backlog that does not shrink for so long is not applied at all. */
+const CATCH_UP_MS = 60_000;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+let options: LoadtestOptions;
+try {
+  options = readOptions(process.argv.slice(2), FOLDERS.root);
+} catch (cause) {
+  say(`${(cause as Error).message}\n${USAGE}`);
+  process.exit(2);
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+try {
+  const report = await run(options);
+  process.stdout.write(`\n${markdownOf(report)}\n`);
+  say(`report: ${relative(process.cwd(), join(options.out, "report.html"))}`);
+  process.exit(report.breaches.length === 0 ? 0 : 1);
+} catch (cause) {
+  say(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+  say(`logs: ${options.out}`);
+  process.exit(1);
+}
+
+async function run(wanted: LoadtestOptions): Promise<Report> {
+  const k6 = await k6Program(FOLDERS.tools, say);
+  rmSync(wanted.out, { recursive: true, force: true });
+  mkdirSync(wanted.out, { recursive: true });
+  const startedAt = new Date().toISOString();
+  say(`${wanted.scenario}: starting ${wanted.gateways} gateways and all else`);
+  const system = await startSystem({
+    folder: wanted.out,
+    gateways: wanted.gateways,
+    intakes: wanted.intakes,
+    statements: wanted.statements,
+  });
+  try {
+    say(`${wanted.scenario}: registering ${wanted.stations} stations`);
+    const stationsFile = join(wanted.out, "stations.csv");
+    const stations = await registerStations(system, wanted, stationsFile);
+    const around = { k6: k6.command, stationsFile, folder: wanted.out, say };
+    const rate = await rateOf(system, wanted, around);
+    say(`${wanted.scenario}: playing${rate === undefined ? "" : `, ${rate} messages a second`}`);
+    if (wanted.statements) await countStatements(system);
+    const before = await storedBytes(system);
+    const played = await playScenario(
+      system,
+      { ...wanted, rate: rate === undefined ? undefined : { perSecond: rate } },
+      around,
+    );
+    const behind = await caughtUp(system);
+    const statements = wanted.statements ? await costlyStatements(system) : [];
+    const ledger = await checkLedger(system, played.result, played.since);
+    const wrong = [
+      ...played.breaches,
+      ...(behind > 0 ? [`${behind} entries are not applied, and it does not get less`] : []),
+      ...(played.result.ledgers.length < wanted.stations
+        ? [`only ${played.result.ledgers.length} of ${wanted.stations} stations came to their end`]
+        : []),
+      ...(wanted.scenario === "soak" ? notFlat(played.samples) : []),
+    ];
+    const facts = {
+      scenario: wanted.scenario,
+      command: `npm run loadtest -- ${process.argv.slice(2).join(" ")}`,
+      startedAt,
+      ...(await surroundings(system, k6)),
+      stations,
+      gateways: wanted.gateways,
+      intakes: wanted.intakes,
+      rate,
+      durationSeconds: wanted.durationSeconds,
+    };
+    const after = await storedBytes(system);
+    const stored = { database: after.database - before.database, wal: after.wal - before.wal };
+    const report = makeReport(facts, played.result, played.samples, ledger, wrong, stored);
+    if (wanted.statements)
+      for (const { calls, milliseconds, query } of statements)
+        say(`${milliseconds.toFixed(0)} ms in ${calls} × ${query}`);
+    write(wanted.out, "report", report);
+    if (wanted.publish) write(join(FOLDERS.root, "loadtest", "results"), wanted.scenario, report);
+    return report;
+  } finally {
+    await system.close();
+  }
+}
+
+/** The rate of the run; one in per cent is of the highest that a ramp finds on the same system. */
+async function rateOf(
+  system: LoadedSystem,
+  wanted: LoadtestOptions,
+  around: Parameters<typeof playScenario>[2],
+): Promise<number | undefined> {
+  const { rate } = wanted;
+  if (rate === undefined || "perSecond" in rate) return rate?.perSecond;
+  say(`${wanted.scenario}: looking for the highest rate`);
+  const folder = join(around.folder, "ramp");
+  mkdirSync(folder, { recursive: true });
+  const { result, samples } = await playScenario(
+    system,
+    { ...wanted, scenario: "ramp", rate: undefined },
+    { ...around, folder },
+  );
+  const steps = judgeSteps(result.phases, result.metrics, samples);
+  for (const { rate: step, wrong } of steps) say(`  ${step}/s: ${wrong.length === 0 ? "carried" : wrong.join("; ")}`);
+  const highest = highestRate(steps);
+  if (highest === undefined) throw new Error(`no step of the ramp was carried: --steps should begin lower`);
+  await caughtUp(system);
+  return Math.round((highest * rate.percent) / 100);
+}
+
+/** Waits until everything is applied, for as long as what is left gets less. @returns how many entries are left */
+async function caughtUp(system: LoadedSystem): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let deadline = Date.now() + CATCH_UP_MS; ; await sleep(250)) {
+    const behind = await system.entriesBehind(true);
+    if (behind === 0) return 0;
+    if (behind < least) deadline = Date.now() + CATCH_UP_MS;
+    least = Math.min(least, behind);
+    if (Date.now() > deadline) return behind;
+  }
+}
+
+async function surroundings(system: LoadedSystem, k6: K6Program): Promise<Pick<Report, "machine" | "versions">> {
+  const [postgres] = await system.sql<{ server_version: string }>("show server_version");
+  const gigabytes = (totalmem() / 2 ** 30).toFixed(0);
+  return {
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? process.arch}, ${gigabytes} GiB, Linux ${release().split("-")[0]}`,
+    versions: `Node ${process.versions.node}, k6 ${k6.version}, Postgres ${postgres?.server_version.split(" ")[0]}, commit ${commit()}`,
+  };
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: FOLDERS.root, encoding: "utf8" }).trim();
+  } catch {
+    return readFileSync(join(FOLDERS.root, "package.json"), "utf8").match(/"version": "([^"]+)"/)?.[1] ?? "unknown";
+  }
+}
+
+/** The looks at the system are in the page's drawings; beside it they would be most of the file. */
+function write(folder: string, name: string, report: Report): void {
+  mkdirSync(folder, { recursive: true });
+  const { samples, ...figures } = report;
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(figures, undefined, 1)}\n`);
+  writeFileSync(join(folder, `${name}.md`), markdownOf(report));
+  writeFileSync(join(folder, `${name}.html`), htmlOf(report));
+  if (folder === options.out) writeFileSync(join(folder, "samples.json"), `${JSON.stringify(samples)}\n`);
+}
