@@ -1,0 +1,3 @@
+module dynamo-csms/loadgen
+
+go 1.22
