@@ -5,7 +5,7 @@ const sources = {
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"], externalConditions: ["source"] } },
 };
-const packages = "{proto,ocpp-schemas,gateway,control-plane,local}";
+const packages = "{proto,ocpp-schemas,gateway,control-plane,local,loadtest}";
 const never = ["**/node_modules/**", "**/dist/**"];
 
 export default defineConfig({
