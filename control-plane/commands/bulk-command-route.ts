@@ -36,7 +36,6 @@ export function bulkCommandRoute({ pool, desk, validator }: CommandRoutesDeps): 
     tag: "Commands",
     access: { kind: "organization", scope: "write:charge_points" },
     rateLimit: "command",
-    readsAhead: true,
     countsAs: ({ charge_point_ids }) => new Set(charge_point_ids).size,
     idempotent: true,
     body: z.strictObject({
