@@ -73,7 +73,7 @@ end
 ${forEach("take", 4, 4, TAKE_COMMON)}`);
 
 /** What TAKE did in this attempt, if it is still the last word on the station. */
-export const FIND_ATTEMPT = redisScript(`
+export const FIND_ATTEMPT = redisScript(`#!lua flags=no-writes
 local held = redis.call('HMGET', KEYS[1], 'attempt', 'epoch', 'formerNode', 'formerEpoch')
 if held[1] ~= ARGV[1] then return false end
 return {held[2], held[3], held[4]}`);

@@ -3,8 +3,8 @@ import { stationRecord } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { batchPerTurn } from "../turn-batch.ts";
 
-/** A key that holds something else must not fail those that are read with it. */
-const READ = redisScript(`
+/** A key that holds something else must not fail those that are read with it. Says that it writes nothing: it runs where writes may not. */
+const READ = redisScript(`#!lua flags=no-writes
 local records = {}
 for at, key in ipairs(KEYS) do records[at] = redis.pcall('HGET', key, 'record') end
 return records`);

@@ -22,8 +22,14 @@ if (name === "before-xadd" || name === "after-xadd") {
   Redis.prototype.sendCommand = function sendCommand(this: Redis, command, stream) {
     if (command.name.toLowerCase() === "xadd") {
       if (name === "before-xadd") die();
-      // Before whoever waits for the reply: nothing of this entry is answered.
-      else void command.promise.then(die, () => {});
+      else {
+        // Before whoever waits for the reply: nothing of this entry is answered.
+        const { resolve } = command;
+        command.resolve = (reply) => {
+          die();
+          resolve(reply);
+        };
+      }
     }
     return send.call(this, command, stream);
   };
@@ -33,8 +39,12 @@ if (name === "poison") {
   const query = pg.Client.prototype.query as unknown as Query;
   const patched: Query = function patched(this: pg.Client, ...args) {
     // As a value that the server cannot take, whoever looks at it: a data exception, each time.
-    const [text, values] = args;
-    const writes = typeof text === "string" && text.startsWith("insert into connector_status");
+    const [first] = args;
+    const { text, values } = (typeof first === "string" ? { text: first, values: args[1] } : first) as {
+      text?: string;
+      values?: unknown;
+    };
+    const writes = text?.startsWith("insert into connector_status") === true;
     return writes && JSON.stringify(values).includes(argument as string)
       ? query.call(this, "select 1 / 0")
       : query.apply(this, args);
@@ -66,7 +76,8 @@ if (name?.endsWith("-commit") || name === "refuse-statements") {
     const ends = word.startsWith("commit") || word.startsWith("rollback");
     if (ends) inTransaction.delete(this);
     if (name === "refuse-statements") {
-      const refused = armed && inTransaction.has(this) && !/^(begin|savepoin|release|set)/i.test(word);
+      // A COPY is told of its end in another way than the rest, and there are enough others.
+      const refused = armed && inTransaction.has(this) && !/^(begin|savepoin|release|set|copy)/i.test(word);
       return refused && Math.random() < Number(argument) / 100 ? refuse(this, query) : query.apply(this, args);
     }
     if (!word.startsWith("commit") || !marked.has(this)) return query.apply(this, args);
