@@ -84,7 +84,8 @@ async function selfSigned(
   const certificate = new Certificate({ version: 2 });
   const serial = new Uint8Array(16);
   getRandomValues(serial);
-  serial[0] = (serial[0] ?? 0) & 0x7f; // positive (RFC 5280 §4.1.2.2, Serial Number)
+  // Positive (RFC 5280 §4.1.2.2), and no leading zero, which DER forbids (X.690 §8.3.2): one in 256 could not be read.
+  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
   certificate.serialNumber.valueBlock.valueHexView = serial;
   for (const name of [certificate.subject, certificate.issuer]) {
     // commonName

@@ -203,7 +203,8 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       metrics.connections.dec({ version: session.version, state: "open" });
       const lastedMs = deps.nowMs() - session.openedAtMs;
       metrics.connectionDuration.observe(lastedMs / 1_000);
-      if (byUs === 1013 && text === SLOW_READER) metrics.backpressureDrops.inc({ why: "slow-reader" });
+      const slowReader = byUs === 1013 && text === SLOW_READER;
+      if (slowReader) metrics.backpressureDrops.inc({ why: "slow-reader" });
       sessions.remove(session);
       deps.sessionClosed(session);
       // The library ends the connection without a close frame; 1009 is what it means (RFC 6455 §7.4.1).
@@ -217,7 +218,8 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       const reason = tooLarge ? limit : text.slice(0, 123);
       deps.appendEvent(session, { event: "closed", nodeId, code: toldCode, reason });
       const { identity, epoch } = session;
-      log.debug(
+      // One that never reads is somebody's fault to look for; the rest come and go by the thousand.
+      log[slowReader ? "info" : "debug"](
         { station: identity, epoch, code: toldCode, reason: labels.reason, detail: text },
         "station disconnected",
       );

@@ -53,6 +53,7 @@ if (name === "poison") {
 }
 
 if (name?.endsWith("-commit") || name === "refuse-statements") {
+  const deadly = name !== "refuse-statements";
   const query = pg.Client.prototype.query as unknown as Query;
   const inTransaction = new WeakSet<pg.Client>();
   const marked = new WeakSet<pg.Client>();
@@ -61,9 +62,9 @@ if (name?.endsWith("-commit") || name === "refuse-statements") {
     const text = (typeof first === "string" ? first : ((first as { text?: string } | undefined)?.text ?? "")).trim();
     const word = text.slice(0, 8).toLowerCase();
     if (word.startsWith("begin")) inTransaction.add(this);
-    if (name !== "refuse-statements" && (argument === undefined || text.includes(argument))) marked.add(this);
+    if (deadly && (argument === undefined || text.includes(argument))) marked.add(this);
     // A statement without a transaction around it is one by itself.
-    if (armed && argument !== undefined && text.includes(argument) && !inTransaction.has(this)) {
+    if (armed && deadly && argument !== undefined && text.includes(argument) && !inTransaction.has(this)) {
       if (name === "before-commit") die();
       // A pool hands a callback.
       const callback = args.at(-1) as (fault: unknown, result: unknown) => void;
@@ -75,7 +76,7 @@ if (name?.endsWith("-commit") || name === "refuse-statements") {
     }
     const ends = word.startsWith("commit") || word.startsWith("rollback");
     if (ends) inTransaction.delete(this);
-    if (name === "refuse-statements") {
+    if (!deadly) {
       // A COPY is told of its end in another way than the rest, and there are enough others.
       const refused = armed && inTransaction.has(this) && !/^(begin|savepoin|release|set|copy)/i.test(word);
       return refused && Math.random() < Number(argument) / 100 ? refuse(this, query) : query.apply(this, args);
