@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import type { Result } from "@dynamo-csms/proto/result";
 import { sourceOf } from "@dynamo-csms/proto/source-address";
 import type { Logger } from "pino";
-import type { HttpResponse, TemplatedApp, WebSocket } from "uWebSockets.js";
+import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
 import type { GatewayMetrics } from "../metrics.ts";
 import type { UpgradeClaim } from "./admission.ts";
 import { AttemptLimit } from "./attempt-limits.ts";
@@ -20,6 +20,7 @@ import { remotePeer, type TrustedProxies } from "./remote-address.ts";
 import { RequestDeadline } from "./request-deadline.ts";
 import type { Session, StationSettings, StationSocket } from "./session.ts";
 import { createSocketEvents, type Kept } from "./socket-events.ts";
+import { createStandIn } from "./stand-in-response.ts";
 import { createUpgrade } from "./upgrade.ts";
 import { textOf } from "./upgrade-claim.ts";
 
@@ -82,14 +83,14 @@ export async function startSocketServer(deps: SocketServerDeps) {
   });
   const refusalLines = new AttemptLimit({ burst: 50, perSecond: 0.5, maxKeys: 10_000, nowMs });
   const gate = new HandshakeGate({ perSecond: deps.handshakesPerSecond, every, nowMs, metrics });
+  const standIn = await createStandIn();
   const keepAlive = (connection: Connection, record: StationSettings) =>
     keepalive.keep(connection, keepaliveTimes(record, deps));
   const newConnection = (entrant: Entrant | undefined) => new Connection({ entrant, keepalive: keepAlive });
 
   function appFor(settings: ListenerSettings): TemplatedApp {
     const { profile } = settings;
-    const open = new Set<WebSocket<Kept>>();
-    const { behavior, begin } = createSocketEvents({ ...deps, keepalive, open });
+    const { behavior, begin } = createSocketEvents({ ...deps, keepalive });
     const upgrade = createUpgrade({
       ...deps,
       listener: profile,
@@ -97,7 +98,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
       gate,
       newConnection,
       begin,
-      open,
+      standIn,
       refusalLines,
     });
     return (
@@ -141,6 +142,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
     }
   } catch (error) {
     for (const app of apps) app.close();
+    standIn.close();
     throw error;
   }
   log.debug({ ports }, "listening");
@@ -157,6 +159,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
       keepalive.stop();
       requests.stop();
       for (const app of apps) app.close();
+      standIn.close();
     },
   };
 }

@@ -66,6 +66,11 @@ export class SessionRegistry {
     return this.#closeBelow(identity, belowEpoch, (session) => session.close(1008, "access revoked"));
   }
 
+  /** An operator wants the station to connect anew: closes the session here if its epoch is lower. True: one was closed. */
+  disconnect(identity: StationIdentity, belowEpoch: number): boolean {
+    return this.#closeBelow(identity, belowEpoch, (session) => session.close(1012, "disconnected by an operator"));
+  }
+
   #closeBelow(identity: StationIdentity, belowEpoch: number, close: (session: Session) => void): boolean {
     const session = this.#sessions.get(identity);
     if (session === undefined || session.epoch >= belowEpoch) return false;

@@ -30,15 +30,13 @@ interface Deps {
   keepalive: Pick<Keepalive, "keep" | "heard" | "remove">;
   pingIntervalMs: number;
   idleTimeoutMs: number;
-  /** All open WebSockets of the listener. */
-  open: Set<uws.WebSocket<Kept>>;
   metrics: Pick<GatewayMetrics, "faults">;
   log: Logger;
 }
 
 /** The library's callbacks for the WebSockets of a listener, and what makes a session of an upgraded one. */
 export function createSocketEvents(deps: Deps) {
-  const { life, keepalive, open, metrics, log } = deps;
+  const { life, keepalive, metrics, log } = deps;
 
   /** An exception that leaves a callback of the library ends the process, and with it every other station's connection. */
   function guarded(callback: "open" | "message" | "close", connection: Connection, run: () => void): void {
@@ -69,7 +67,6 @@ export function createSocketEvents(deps: Deps) {
   const behavior = {
     /** Nothing more, until the library's own part of the upgrade is over: see upgrade.ts. */
     open(ws) {
-      open.add(ws);
       ws.getUserData().connection.opened(ws);
     },
     message(ws, message, isBinary) {
@@ -92,7 +89,6 @@ export function createSocketEvents(deps: Deps) {
     pong: (ws) => heard(ws.getUserData().connection),
     close(ws, code, message) {
       const { connection } = ws.getUserData();
-      open.delete(ws);
       connection.closed();
       keepalive.remove(connection);
       const text = connection.wasLost

@@ -16,6 +16,7 @@ import type { HandshakeGate, Turn } from "./handshake-gate.ts";
 import type { ListenerProfile } from "./listener.ts";
 import { refusalAnswer, type Refusal } from "./refusals.ts";
 import type { Kept } from "./socket-events.ts";
+import type { StandIn } from "./stand-in-response.ts";
 import { readClaim, type ClaimSettings } from "./upgrade-claim.ts";
 
 interface Deps {
@@ -31,8 +32,8 @@ interface Deps {
   newConnection(entrant: Entrant | undefined): Connection;
   /** Makes a session of a connection whose upgrade is over. */
   begin(connection: Connection): void;
-  /** All open WebSockets of the listener. */
-  open: ReadonlySet<uws.WebSocket<Kept>>;
+  /** What an upgrade is made within, and why: stand-in-response.ts. */
+  standIn: Pick<StandIn, "within">;
   attempts: Pick<AttemptLog, "refused">;
   /** The metric counts all refusals; the log may not be filled by one address that tries all day. */
   refusalLines: Pick<AttemptLimit, "take">;
@@ -76,17 +77,6 @@ interface Asked {
 export function createUpgrade(deps: Deps) {
   const { life, gate, metrics, log } = deps;
 
-  /**
-   * Upgrades outside the response's own cork: corked, this version of the library may close the new WebSocket at once,
-   * having read its memory as that of the former response (uNetworking/uWebSockets#1929; seen with one in seven first
-   * connections). Within another connection's cork it is the same as outside, without a warning on stderr each time.
-   */
-  function corkedElsewhere(run: () => void): void {
-    const [lender] = deps.open;
-    if (lender === undefined) run();
-    else lender.cork(run);
-  }
-
   /** The session begins behind the library's own part of it. */
   function upgradeTo(
     entrant: Entrant | undefined,
@@ -95,7 +85,7 @@ export function createUpgrade(deps: Deps) {
     extensions: string,
   ): void {
     const connection = deps.newConnection(entrant);
-    corkedElsewhere(() => res.upgrade<Kept>({ connection }, key, token, extensions, context));
+    deps.standIn.within(() => res.upgrade<Kept>({ connection }, key, token, extensions, context));
     deps.begin(connection);
   }
 

@@ -50,6 +50,8 @@ test.runIf(process.platform === "linux")(
     expect(await figureOf(gateway, "ocpp_handshakes_waiting")).toBe(0);
     expect(await figureOf(gateway, "ocpp_calls_in_flight")).toBe(0);
     expect(await figureOf(gateway, "ocpp_faults_total")).toBe(0);
+    // uWebSockets.js would write a line for each upgrade.
+    expect(gateway.stderr).toEqual([]);
     await until("the sockets and timers are gone", async () => {
       const now = await figures();
       return now.files <= before.files && now.resources <= before.resources;

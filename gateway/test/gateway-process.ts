@@ -22,6 +22,8 @@ export interface GatewayProcess {
   internalUrl: string;
   nodeId: string;
   log: LogLine[];
+  /** What is no line of the log: of the runtime or a library. */
+  stderr: string[];
   /** The most physical memory that it ever had. Linux alone tells. */
   peakMemoryBytes(): number;
   /** Files and sockets that it has open. Linux alone tells. */
@@ -40,8 +42,12 @@ export async function startGatewayProcess(env: Record<string, string>): Promise<
   const ended = once(child, "exit").then(([code]) => code as number | null);
   const log: LogLine[] = [];
   const output: string[] = [];
+  const stderr: string[] = [];
   const ready = Promise.withResolvers<LogLine>();
-  createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    output.push(line);
+    stderr.push(line);
+  });
   createInterface({ input: child.stdout }).on("line", (line) => {
     output.push(line);
     if (!line.startsWith("{")) return;
@@ -67,6 +73,7 @@ export async function startGatewayProcess(env: Record<string, string>): Promise<
     internalUrl: `http://127.0.0.1:${internalPort}`,
     nodeId: node,
     log,
+    stderr,
     peakMemoryBytes() {
       const [, kiB] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
       if (kiB === undefined) throw new Error("the kernel does not tell the peak of a process's memory");
