@@ -46,6 +46,11 @@ test.each([
   ["no bounds", { ...pod, containers: [{ ...container, resources: {} }] }, /bounds/],
   ["a probe of no port", { ...pod, containers: [{ ...container, ports: [] }] }, /a probe asks port internal/],
   ["a variable of nobody", { ...pod, containers: [{ ...container, env: [{ name: "LOG_LEVL" }] }] }, /LOG_LEVL/],
+  [
+    "a file that is not there",
+    { ...pod, containers: [{ ...container, env: [{ name: "REDIS_URL_FILE", value: "/run/x/REDIS_URL" }] }] },
+    /told by REDIS_URL_FILE/,
+  ],
   ["no such account", { ...pod, serviceAccountName: "y" }, /ServiceAccount y/],
 ])("a pod with %s is noticed", (_, spec, says) => {
   expect(look(deployment(spec)).join("\n")).toMatch(says);
@@ -63,6 +68,18 @@ test.each([
       egress: [{ to: [{ podSelector: { matchLabels: labels } }] }],
     }),
     /no other end/,
+  ],
+  [
+    "a policy for all ports",
+    object("NetworkPolicy", "x", { podSelector: {}, policyTypes: ["Ingress"], ingress: [{ ports: null }] }),
+    /x is for all ports/,
+  ],
+  [
+    "a pod that each version of the chart replaces",
+    object("Deployment", "y", {
+      template: { metadata: { labels: { ...labels, "helm.sh/chart": "x-1" } }, spec: pod },
+    }),
+    /the label helm/,
   ],
   [
     "a policy for nobody",

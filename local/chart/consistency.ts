@@ -11,8 +11,8 @@ interface Selector {
 interface Policy {
   podSelector: Selector;
   policyTypes: string[];
-  ingress?: { from?: { podSelector?: Selector }[] }[];
-  egress?: { to?: { podSelector?: Selector }[] }[];
+  ingress?: { from?: { podSelector?: Selector }[]; ports?: unknown[] | null }[];
+  egress?: { to?: { podSelector?: Selector }[]; ports?: unknown[] | null }[];
 }
 
 /** What a schema cannot see: whether the objects fit together, and whether each pod is locked down. */
@@ -20,7 +20,8 @@ export function inconsistencies(manifests: Manifest[], { policies }: { policies:
   const pods = podsOf(manifests);
   return [
     ...twice(manifests),
-    ...pods.flatMap((pod) => [...insecurities(pod), ...brokenProbes(pod), ...unknownVariables(pod)]),
+    ...pods.flatMap((pod) => [...insecurities(pod), ...brokenProbes(pod), ...unknownVariables(pod), ...lostFiles(pod)]),
+    ...pods.flatMap(versionedLabels),
     ...lostServices(manifests, pods),
     ...lostAccounts(manifests, pods),
     ...(policies ? policyMistakes(manifests, pods) : []),
@@ -82,6 +83,28 @@ function unknownVariables(pod: Pod): string[] {
   );
 }
 
+/** What a variable names below a mount is among what is mounted there. */
+function lostFiles({ owner, spec }: Pod): string[] {
+  return containersOf({ owner, labels: {}, spec }).flatMap(({ name, env = [], volumeMounts = [] }) =>
+    env.flatMap(({ name: variable, value = "" }) => {
+      if (!value.startsWith("/run/")) return [];
+      const mount = volumeMounts.find(({ mountPath }) => value.startsWith(`${mountPath}/`));
+      const volume = spec.volumes?.find((each) => each.name === mount?.name);
+      const paths = volume?.projected?.sources.flatMap(({ secret }) => secret.items.map(({ path }) => path)) ?? [];
+      return mount !== undefined && paths.includes(value.slice(mount.mountPath.length + 1))
+        ? []
+        : [`${owner}: ${name} is told by ${variable} of ${value}, which is not mounted`];
+    }),
+  );
+}
+
+/** Pods whose label changes are replaced: a version in it would restart everything with every chart. */
+function versionedLabels({ owner, labels }: Pod): string[] {
+  return ["helm.sh/chart", "app.kubernetes.io/version"].flatMap((label) =>
+    labels[label] === undefined || owner.startsWith("Pod ") ? [] : [`${owner}: its pods have the label ${label}`],
+  );
+}
+
 function matches({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
@@ -128,6 +151,9 @@ function policyMistakes(manifests: Manifest[], pods: Pod[]): string[] {
     pods.filter(({ labels }) => matches(selector, labels)).map(({ owner }) => owner);
   for (const { name, podSelector, ingress = [], egress = [] } of specs) {
     if (named(podSelector).length === 0) mistakes.push(`NetworkPolicy ${name} is for no pod`);
+    // What a person adds may be for all ports.
+    if (!name.endsWith("-all-to-extra") && [...ingress, ...egress].some(({ ports }) => !ports?.length))
+      mistakes.push(`NetworkPolicy ${name} is for all ports`);
     const inside = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)].flatMap(
       (peer) => (peer.podSelector === undefined || "namespaceSelector" in peer ? [] : [peer.podSelector]),
     );

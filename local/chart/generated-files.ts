@@ -16,16 +16,23 @@ export interface GeneratedFile {
   text: string;
 }
 
-/** Everything in the chart's folder that is made from other files. */
-export async function generatedFiles(helm: string): Promise<GeneratedFile[]> {
+/** What is made of values.yaml alone. Helm renders nothing that values.schema.json does not know. */
+export function filesOfValues(): GeneratedFile[] {
   const { values, schema } = readValues(readFileSync(join(CHART, "values.yaml"), "utf8"));
   const readme = readFileSync(join(CHART, "README.md"), "utf8");
   const [head = "", rest = ""] = readme.split(BEGIN);
   const [, tail = ""] = rest.split(END);
-  const defaults = await render(helm, [join(CHART, "ci", "existing-secrets.yaml")]);
   return [
     { path: join(CHART, "values.schema.json"), text: `${JSON.stringify(schema, null, 2)}\n` },
     { path: join(CHART, "README.md"), text: `${head}${BEGIN}\n\n${valuesTable(values)}\n\n${END}${tail}` },
+  ];
+}
+
+/** Everything in the chart's folder that is made from other files. */
+export async function generatedFiles(helm: string): Promise<GeneratedFile[]> {
+  const defaults = await render(helm, [join(CHART, "ci", "existing-secrets.yaml")]);
+  return [
+    ...filesOfValues(),
     {
       path: join(CHART, "files", "alerts.yaml"),
       text: readFileSync(join(FOLDERS.root, "docs", "runbooks", "alerts.yaml"), "utf8"),

@@ -6,7 +6,9 @@ import { FOLDERS } from "../folders.ts";
 
 const run = promisify(execFile);
 const HELM = { module: "helm.sh/helm/v4/cmd/helm", version: "v4.3.1" };
-const LONGEST_BUILD_MS = 600_000;
+/** A machine that cannot fetch is told so. */
+const LONGEST_BUILD_MS = 360_000;
+const LONGEST_DOWNLOAD_MS = 180_000;
 
 /** What cannot be run on this machine, and what would help. */
 export class NotHere extends Error {}
@@ -28,11 +30,15 @@ export async function helmProgram(say: (line: string) => void): Promise<string> 
   mkdirSync(scratch, { recursive: true });
   try {
     // It runs for moments: what the compiler would spend on making it fast is not worth the wait.
-    await run("go", ["install", "-gcflags=all=-N -l", "-ldflags=-s -w", `${HELM.module}@${HELM.version}`], {
-      env: { ...process.env, GOBIN: scratch },
-      timeout: LONGEST_BUILD_MS,
-      maxBuffer: 16 << 20,
-    });
+    await run(
+      "go",
+      ["install", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w", `${HELM.module}@${HELM.version}`],
+      {
+        env: { ...process.env, GOBIN: scratch },
+        timeout: LONGEST_BUILD_MS,
+        maxBuffer: 16 << 20,
+      },
+    );
     rmSync(join(FOLDERS.tools, `helm-${HELM.version}`), { recursive: true, force: true });
     renameSync(scratch, join(FOLDERS.tools, `helm-${HELM.version}`));
   } finally {
@@ -48,7 +54,11 @@ export async function helmProgram(say: (line: string) => void): Promise<string> 
  */
 export async function goModule(module: string): Promise<string> {
   await requireGo(`${module}, for the schemas of Kubernetes objects`);
-  const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: "/", maxBuffer: 1 << 20 });
+  const { stdout } = await run("go", ["mod", "download", "-json", module], {
+    cwd: "/",
+    timeout: LONGEST_DOWNLOAD_MS,
+    maxBuffer: 1 << 20,
+  });
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
 

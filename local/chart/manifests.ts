@@ -20,18 +20,25 @@ export interface Rendered {
   manifests: Manifest[];
 }
 
+/** What it is rendered for. */
+export interface Release {
+  /** The API that is asked for what is there already; without it nothing is. */
+  cluster?: string;
+  /** Not the first installation. */
+  upgrade?: boolean;
+}
+
 /**
  * What the chart makes of values.
  *
  * @param files of values, and settings of single ones as JSON (`a.b=true`), later ones before earlier ones
- * @param cluster the API that is asked for what is there already; without it nothing is
  * @throws with Helm's words when the chart refuses them
  */
 export async function render(
   helm: string,
   files: string[],
   settings: string[] = [],
-  cluster?: string,
+  { cluster, upgrade = false }: Release = {},
 ): Promise<Rendered> {
   const asks = ["--dry-run=server", "--disable-openapi-validation", "--kube-apiserver", cluster ?? ""];
   const args = [...files.flatMap((file) => ["--values", file]), ...settings.flatMap((text) => ["--set-json", text])];
@@ -47,6 +54,7 @@ export async function render(
       "1.34.0",
       ...args,
       ...(cluster === undefined ? [] : asks),
+      ...(upgrade ? ["--is-upgrade"] : []),
     ],
     { maxBuffer: 64 << 20, env: { ...process.env, KUBECONFIG: "/dev/null" } },
   ).catch((cause: Error & { stderr?: string }) => {
@@ -76,6 +84,7 @@ export interface Container {
   image: string;
   args: string[];
   env?: { name: string; value?: string }[];
+  volumeMounts?: { name: string; mountPath: string }[];
   ports?: { name: string; containerPort: number }[];
   startupProbe?: { httpGet: { path: string; port: string } };
   livenessProbe?: { httpGet: { path: string; port: string } };

@@ -65,6 +65,10 @@ export const REFUSALS: Refusal[] = [
   { settings: ["gateway.connectionsPerPod=100000", "gateway.drain.closesPerSecond=100"], says: /more than the 600 s/ },
   { settings: ["gateway.terminationGracePeriodSeconds=40"], says: /want 60 or more/ },
   {
+    settings: ["gateway.drain.commandSeconds=30", "gateway.terminationGracePeriodSeconds=60"],
+    says: /want 80 or more/,
+  },
+  {
     settings: ["gateway.autoscaling.enabled=true", "gateway.autoscaling.minReplicas=30"],
     says: /gateway\.autoscaling: minReplicas/,
   },
@@ -75,6 +79,7 @@ export const REFUSALS: Refusal[] = [
   { settings: ["intake.autoscaling.enabled=true", 'autoscaling.provider="keda"'], says: /KEDA is to scale intake/ },
   { settings: ['autoscaling.keda.prometheusUrl="http://x"'], says: /one of them scales, not both/ },
   { settings: ['config.REDIS_URL="redis://x"'], says: /config\.REDIS_URL: the chart sets it/ },
+  { settings: ['config.NODE_EXTRA_CA_CERTS="/x"'], says: /config\.NODE_EXTRA_CA_CERTS: the chart sets it/ },
   { settings: ['gateway.env.NODE_ID="x"'], says: /gateway\.env\.NODE_ID: the chart sets it/ },
   {
     settings: ['api.secretFiles.JWT_SIGNING_KEY={"secret":"x","key":"y"}'],
@@ -88,4 +93,12 @@ export const REFUSALS: Refusal[] = [
   { settings: ['images.gateway.digest="latest"'], says: /digest/ },
   { settings: ["podDefaults.maxUnavailable=0"], says: /maxUnavailable/ },
   { settings: ['config.logLevel="debug"'], says: /logLevel/ },
+  // As YAML reads `off` and `true`.
+  { settings: ["config.PAYLOAD_SCANNER=false"], says: /PAYLOAD_SCANNER': got boolean/ },
+  { settings: ["intake.env.LOG_HEARTBEATS=true"], says: /LOG_HEARTBEATS': got boolean/ },
+  // A network policy without ports would be for all of them.
+  { settings: ["networkPolicy.redis.ports=[]"], says: /networkPolicy\/redis\/ports/ },
+  { settings: ["networkPolicy.postgres.ports=[]"], says: /networkPolicy\/postgres\/ports/ },
+  { settings: ["networkPolicy.smtp.ports=[]"], says: /networkPolicy\/smtp\/ports/ },
+  { settings: ["networkPolicy.webhooks.ports=[]"], says: /networkPolicy\/webhooks\/ports/ },
 ];

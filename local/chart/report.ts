@@ -5,8 +5,8 @@ export interface Report {
   check(name: string, run: () => unknown): Promise<void>;
   /** The same for what later checks need; undefined when it is not to be had. */
   need<T>(name: string, get: () => Promise<T>): Promise<T | undefined>;
-  /** Prints the sums. Returns the exit code. */
-  finish(): 0 | 1;
+  /** Prints the sums. Returns the exit code: where it is strict a check that could not run has failed. */
+  finish(how?: { strict: boolean }): 0 | 1;
 }
 
 /** Prints each check as it ends: passed, failed, or not run, which is never mistaken for passed. */
@@ -49,12 +49,12 @@ export function createReport(): Report {
         return undefined;
       }
     },
-    finish() {
+    finish({ strict } = { strict: false }) {
       const seconds = Math.round((performance.now() - startedAt) / 1_000);
       if (missing.length > 0)
         console.log(`\nNOT RUN on this machine:\n${missing.map((line) => `  ${line}`).join("\n")}`);
       console.log(`\n${sums.passed} passed, ${sums.failed} failed, ${sums.notRun} not run, in ${seconds} s`);
-      return sums.failed === 0 ? 0 : 1;
+      return sums.failed === 0 && (!strict || sums.notRun === 0) ? 0 : 1;
     },
   };
 }

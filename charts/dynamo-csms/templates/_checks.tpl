@@ -30,6 +30,23 @@
 {{- if and (eq $v.decisions.tls.mode "existing") (not $v.decisions.tls.existingSecret) -}}{{- $mistakes = append $mistakes "decisions.tls.existingSecret: not set, and decisions.tls.mode is existing" -}}{{- end -}}
 {{- if and (ne $v.decisions.tls.mode "existing") $v.decisions.tls.existingSecret -}}{{- $mistakes = append $mistakes (printf "decisions.tls.existingSecret is set, and decisions.tls.mode is %s" $v.decisions.tls.mode) -}}{{- end -}}
 
+{{- /* What an upgrade does not find was lost: new keys would fit nothing that the old ones made. */ -}}
+{{- if and .Release.IsUpgrade (not $v.secrets.replaceLost) -}}
+{{- $kept := dict -}}
+{{- if $v.secrets.generate -}}
+{{- range $part, $keys := dict "stationKeys" (list "SECRETS_KEY" "STATION_PEPPERS") "jwt" (list "JWT_SIGNING_KEY") "pdf" (list "PDF_SIGNING_KEY" "PDF_SIGNING_CERT") -}}
+{{- if not (index $v.secrets $part).existingSecret -}}{{- $_ := set $kept (include "dynamo.secretName" (list $ $part)) $keys -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $v.trial.enabled -}}{{- $_ := set $kept (printf "%s-trial" $fullname) (list "POSTGRES_PASSWORD") -}}{{- end -}}
+{{- range $name := keys $kept | sortAlpha -}}
+{{- $found := (include "dynamo.found" (list $ $name) | fromYaml).data | default dict -}}
+{{- range $key := get $kept $name -}}
+{{- if not (get $found $key) -}}{{- $mistakes = append $mistakes (printf "Secret %s has no %s in the cluster, and another one would not do in its place: restore it (`helm get manifest %s` has it), or have new ones made by secrets.replaceLost=true. An upgrade that is only rendered must see the cluster: --dry-run=server" $name $key $.Release.Name) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The trial */ -}}
 {{- if $v.trial.enabled -}}
 {{- if $production -}}{{- $mistakes = append $mistakes "trial.enabled with environment=production: its servers keep nothing safe" -}}{{- end -}}
@@ -71,7 +88,7 @@
 {{- /* Stopping */ -}}
 {{- $drain := include "dynamo.drainSeconds" . | int -}}
 {{- $grace := include "dynamo.gatewayGraceSeconds" . | int -}}
-{{- if gt $drain 600 -}}{{- $mistakes = append $mistakes (printf "gateway: closing %v connections at %v per second, and commands before it, take %d s, more than the 600 s that a gateway allows: want a higher gateway.drain.closesPerSecond or more pods with fewer connections each" $gw.connectionsPerPod $gw.drain.closesPerSecond $drain) -}}{{- end -}}
+{{- if gt $drain 600 -}}{{- $mistakes = append $mistakes (printf "gateway: closing %v connections at %v per second, and as long for commands before it, take %d s, more than the 600 s that a gateway allows: want a higher gateway.drain.closesPerSecond or more pods with fewer connections each" $gw.connectionsPerPod $gw.drain.closesPerSecond $drain) -}}{{- end -}}
 {{- with $gw.terminationGracePeriodSeconds -}}
 {{- if lt (int .) $grace -}}{{- $mistakes = append $mistakes (printf "gateway.terminationGracePeriodSeconds=%v is shorter than preStop, drain and sealing the lane together: want %d or more" . $grace) -}}{{- end -}}
 {{- end -}}
@@ -103,5 +120,5 @@
 {{- end -}}
 
 {{- define "dynamo.ownVariables" -}}
-NODE_ENV,NODE_ID,INTERNAL_HOST,INTERNAL_PORT,SHUTDOWN_DEADLINE_MS,DATABASE_URL,REDIS_URL,SECRETS_KEY,STATION_PEPPERS,JWT_SIGNING_KEY,JWT_PREVIOUS_KEYS,PDF_SIGNING_KEY,PDF_SIGNING_CERT,SMTP_URL,MAIL_FROM,PUBLIC_API_URL,PUBLIC_OCPP_URL,TRUSTED_PROXIES,GATEWAY_HOST,GATEWAY_PORT,GATEWAY_TLS_PORT,GATEWAY_MTLS_PORT,GATEWAY_TLS_CERT,GATEWAY_TLS_KEY,GATEWAY_MTLS_CA,DECISIONS_URL,DECISIONS_HOST,DECISIONS_PORT,DECISIONS_CA,DECISIONS_CERT,DECISIONS_KEY,API_HOST,API_PORT,ACK_DURABILITY,ACK_REPLICAS,DRAIN_DEADLINE_MS,DRAIN_CLOSES_PER_SECOND,WEBHOOK_PORTS
+NODE_ENV,NODE_EXTRA_CA_CERTS,NODE_ID,INTERNAL_HOST,INTERNAL_PORT,SHUTDOWN_DEADLINE_MS,DATABASE_URL,REDIS_URL,SECRETS_KEY,STATION_PEPPERS,JWT_SIGNING_KEY,JWT_PREVIOUS_KEYS,PDF_SIGNING_KEY,PDF_SIGNING_CERT,SMTP_URL,MAIL_FROM,PUBLIC_API_URL,PUBLIC_OCPP_URL,TRUSTED_PROXIES,GATEWAY_HOST,GATEWAY_PORT,GATEWAY_TLS_PORT,GATEWAY_MTLS_PORT,GATEWAY_TLS_CERT,GATEWAY_TLS_KEY,GATEWAY_MTLS_CA,DECISIONS_URL,DECISIONS_HOST,DECISIONS_PORT,DECISIONS_CA,DECISIONS_CERT,DECISIONS_KEY,API_HOST,API_PORT,ACK_DURABILITY,ACK_REPLICAS,DRAIN_DEADLINE_MS,DRAIN_CLOSES_PER_SECOND,WEBHOOK_PORTS
 {{- end -}}

@@ -80,6 +80,17 @@
 - name: {{ .variable }}_FILE
   value: /run/secrets/dynamo/{{ .variable }}
 {{- end }}
+{{- with include "dynamo.trustedCaEnv" $root }}
+{{ . }}
+{{- end }}
+{{- end -}}
+
+{{- /* Node reads it when a process starts, beside the authorities that it brings along. */ -}}
+{{- define "dynamo.trustedCaEnv" -}}
+{{- if .Values.trustedCa.existingSecret -}}
+- name: NODE_EXTRA_CA_CERTS
+  value: /run/secrets/dynamo/trusted-ca.crt
+{{- end -}}
 {{- end -}}
 
 {{- /* Numbers come as floating point: 10000000 must not become 1e+07. */ -}}
@@ -99,5 +110,14 @@
           items:
             - key: {{ .key }}
               path: {{ .variable }}
+      {{- end }}
+      {{- with (index . 0).Values.trustedCa }}
+      {{- if .existingSecret }}
+      - secret:
+          name: {{ .existingSecret }}
+          items:
+            - key: {{ .key }}
+              path: trusted-ca.crt
+      {{- end }}
       {{- end }}
 {{- end -}}

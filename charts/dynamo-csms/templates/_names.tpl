@@ -21,6 +21,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
+{{- /*
+What pods carry. No version of chart or image: a label that changes replaces the pod, and a gateway's takes its charge points
+with it.
+*/ -}}
+{{- define "dynamo.podOwnLabels" -}}
+{{ include "dynamo.selector" . }}
+app.kubernetes.io/part-of: dynamo-csms
+{{- end -}}
+
 {{- /* An image by its part of the values: (list $ .Values.images.gateway) */ -}}
 {{- define "dynamo.image" -}}
 {{- $root := index . 0 -}}{{- $image := index . 1 -}}
@@ -57,10 +66,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- else if .Values.trial.enabled -}}{{ printf "ws://localhost:%v" .Values.gateway.plain.port }}{{- end -}}
 {{- end -}}
 
-{{- /* Seconds: closing all connections at the set pace, and time for open commands before it. */ -}}
+{{- /* Seconds: a gateway gives commands up to half of its drain, so each half must do: for them, and for closing all
+connections at the set pace. */ -}}
 {{- define "dynamo.drainSeconds" -}}
 {{- $drain := .Values.gateway.drain -}}
-{{- add (ceil (divf .Values.gateway.connectionsPerPod $drain.closesPerSecond) | int) (int $drain.commandSeconds) -}}
+{{- mul 2 (max (ceil (divf .Values.gateway.connectionsPerPod $drain.closesPerSecond) | int) (int $drain.commandSeconds)) -}}
 {{- end -}}
 
 {{- /* 10 s after the drain are for sealing the lane; 5 s nobody needs. */ -}}

@@ -34,9 +34,11 @@ securityContext:
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $own := index . 2 -}}
 {{- with $own.podLabels }}{{ toYaml . }}
 {{ end -}}
-{{ include "dynamo.labels" $root }}
+{{ include "dynamo.podOwnLabels" $root }}
 app.kubernetes.io/component: {{ $name }}
+{{- if has $name (list "intake" "jobs" "decisions" "api") }}
 dynamo-csms/release: {{ include "dynamo.release" $root | quote }}
+{{- end }}
 {{- if ne $name "migrate" }}
 dynamo-csms/metrics: "true"
 {{- end }}
@@ -99,6 +101,9 @@ initContainers:
     env:
       - name: DATABASE_URL_FILE
         value: /run/secrets/dynamo/DATABASE_URL
+      {{- with include "dynamo.trustedCaEnv" $root }}
+      {{- . | nindent 6 }}
+      {{- end }}
     volumeMounts:
       - name: secrets
         mountPath: /run/secrets/dynamo
