@@ -16,6 +16,12 @@ export class Ledger {
   ended = 0;
   /** When the last Heartbeat that was answered went out, in ms since 1970; 0: none. */
   heartbeatAtMs = 0;
+  /** Meter values that were answered: each has a row of its own. */
+  readings = 0;
+  /** The last status that was answered, and its timestamp as it was sent. */
+  status: { name: string; at: string } | undefined;
+  /** It was without a connection when the fleet had done its work: it never came back, or never came. */
+  away = false;
   #heartbeats = 0;
 
   nextId(action: string): string {
@@ -27,6 +33,11 @@ export class Ledger {
     if (action === "Heartbeat") this.heartbeatAtMs = sentAtMs;
     if (action === "StartTransaction" || payload["eventType"] === "Started") this.started += 1;
     if (action === "StopTransaction" || payload["eventType"] === "Ended") this.ended += 1;
+    // 1.6: MeterValues and StopTransaction; 2.x: TransactionEvent.
+    const readings = payload["meterValue"] ?? payload["transactionData"];
+    if (Array.isArray(readings)) this.readings += readings.length;
+    if (action === "StatusNotification")
+      this.status = { name: String(payload["status"] ?? payload["connectorStatus"]), at: String(payload["timestamp"]) };
   }
 
   noteUnanswered(id: string): void {
@@ -34,7 +45,7 @@ export class Ledger {
   }
 
   told(station: string): object {
-    const { numbered, unanswered, resent, answered, started, ended, heartbeatAtMs } = this;
-    return { station, numbered, unanswered, resent, answered, started, ended, heartbeatAtMs };
+    const { numbered, unanswered, resent, answered, started, ended, heartbeatAtMs, readings, status, away } = this;
+    return { station, numbered, unanswered, resent, answered, started, ended, heartbeatAtMs, readings, status, away };
   }
 }

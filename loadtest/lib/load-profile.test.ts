@@ -6,7 +6,7 @@ import { boot2x, story2x } from "./story-2.x.ts";
 import type { Call, Story } from "./story.ts";
 
 const PROFILE = { heartbeatSeconds: 300, meterSeconds: 60, chargingSeconds: 1_800, idleSeconds: 7_200 };
-const teller = { identity: "cp_1", idTag: "LOADTEST", random: () => 0.5 };
+const teller = { identity: "cp_1", idTag: "LOADTEST", random: () => 0.5, phase: 0.5 };
 const ANSWERS: Record<string, Record<string, unknown>> = {
   Authorize: { idTagInfo: { status: "Accepted" }, idTokenInfo: { status: "Accepted" } },
   StartTransaction: { transactionId: 7, idTagInfo: { status: "Accepted" } },

@@ -19,10 +19,15 @@ const ACTIONS: Record<Version, { edge: string[]; decided: string[] }> = {
 };
 
 /** Milliseconds; for a machine that runs everything, k6 included. On one with cores to spare a tenth of it is due. */
-const LIMITS = {
-  edge: ["p(95)<250", "p(99)<1000"],
-  decided: ["p(95)<500", "p(99)<2000"],
+const LIMITS_MS = {
+  edge: { p95: 250, p99: 1_000 },
+  decided: { p95: 500, p99: 2_000 },
 } as const;
+
+const within = ({ p95, p99 }: { p95: number; p99: number }, slack: number): string[] => [
+  `p(95)<${p95 * slack}`,
+  `p(99)<${p99 * slack}`,
+];
 
 /** Makes k6 keep the figures of a tag, without a limit on them. */
 const KEPT = ["max>=0"];
@@ -30,13 +35,15 @@ const KEPT = ["max>=0"];
 export interface Wishes {
   /** In which phases answers have to come in time; the figures of the others are kept. */
   timely?: readonly string[];
+  /** So many times as long may answers take: on a machine that others keep busy, where only what is broken is to be found. */
+  slack?: number;
   thresholds?: Thresholds;
   scenarios?: Record<string, Scenario>;
 }
 
 /** k6's options for a fleet that goes through these phases. */
 export function optionsFor(settings: Settings, phases: readonly Phase[], wishes: Wishes = {}): Options {
-  const { timely = ["load"], thresholds, scenarios } = wishes;
+  const { timely = ["load"], slack = 1, thresholds, scenarios } = wishes;
   return {
     scenarios: {
       fleet: {
@@ -50,7 +57,7 @@ export function optionsFor(settings: Settings, phases: readonly Phase[], wishes:
       ...scenarios,
     },
     thresholds: {
-      ...durations(settings, phases, timely),
+      ...durations(settings, phases, timely, slack),
       ocpp_call_errors: ["rate<0.001"],
       ocpp_schema_violations: ["count==0"],
       ...thresholds,
@@ -62,7 +69,12 @@ export function optionsFor(settings: Settings, phases: readonly Phase[], wishes:
   };
 }
 
-function durations({ fleet }: Settings, phases: readonly Phase[], timely: readonly string[]): Thresholds {
+function durations(
+  { fleet }: Settings,
+  phases: readonly Phase[],
+  timely: readonly string[],
+  slack: number,
+): Thresholds {
   const all: Thresholds = {};
   for (const { name } of phases) {
     all[`ocpp_call_duration{phase:${name}}`] = KEPT;
@@ -72,7 +84,7 @@ function durations({ fleet }: Settings, phases: readonly Phase[], timely: readon
       for (const kind of ["edge", "decided"] as const)
         for (const action of ACTIONS[version][kind])
           all[`ocpp_call_duration{phase:${name},action:${action},version:${version}}`] = timely.includes(name)
-            ? [...LIMITS[kind]]
+            ? within(LIMITS_MS[kind], slack)
             : KEPT;
     }
   }
@@ -97,9 +109,11 @@ export function commandScenario({ commandsPerSecond, durationSeconds }: Settings
   };
 }
 
-/** What is asked of commands. */
-export const COMMANDS_IN_TIME: Thresholds = {
-  command_roundtrip: ["p(95)<500", "p(99)<2000"],
-  command_errors: ["rate<0.01"],
-  dropped_iterations: ["count==0"],
-};
+/** What is asked of commands. @param slack as of answers */
+export function commandsInTime(slack = 1): Thresholds {
+  return {
+    command_roundtrip: within({ p95: 500, p99: 2_000 }, slack),
+    command_errors: [slack === 1 ? "rate<0.01" : "rate<0.05"],
+    dropped_iterations: [slack === 1 ? "count==0" : "count<10"],
+  };
+}

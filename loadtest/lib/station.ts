@@ -42,6 +42,8 @@ interface OpenCall extends Call {
 /** A station gives an answer up after so long: what the specifications and most stations have. */
 const CALL_TIMEOUT_MS = 30_000;
 const MAX_BACKOFF_SECONDS = 30;
+/** Multiples of them fill the circle evenly, however many there are, and independently of each other. */
+const [GOLDEN_RATIO, PLASTIC_RATIO] = [0.618_033_988_749_895, 0.754_877_666_246_693];
 
 /** A charge point: connects, boots, lives its story with one open CALL at a time, comes back when it is thrown out. */
 export class Station {
@@ -51,6 +53,7 @@ export class Station {
   readonly #story: Story;
   #connection: Connection | undefined;
   #gateway: number;
+  readonly #heartbeatPhase: number;
   #open: OpenCall | undefined;
   /** The CALL of the story that waits for its turn. */
   #waiting: (Call & { answered(answer: Answer): void; id?: string }) | undefined;
@@ -64,7 +67,9 @@ export class Station {
     this.unit = unit;
     this.#world = world;
     this.#gateway = at;
-    const teller: Teller = { identity: unit.identity, idTag: world.idTag, random: Math.random };
+    const phase = (at * GOLDEN_RATIO) % 1;
+    const teller: Teller = { identity: unit.identity, idTag: world.idTag, random: Math.random, phase };
+    this.#heartbeatPhase = (at * PLASTIC_RATIO) % 1;
     this.#story = (unit.version === "1.6" ? story16 : story2x)(teller, world.profile);
   }
 
@@ -100,8 +105,9 @@ export class Station {
     if (this.isConnected) this.#connection?.close();
   }
 
-  /** Says nothing new any more. */
+  /** Says nothing new any more, and notes whether it is there. */
   rest(): void {
+    if (!this.#ending) this.ledger.away = !this.isConnected;
     this.#ending = true;
     if (this.#waiting?.id !== undefined) this.ledger.noteUnanswered(this.#waiting.id);
     this.#waiting = undefined;
@@ -149,7 +155,7 @@ export class Station {
   #begin(): void {
     const { agenda, profile } = this.#world;
     // Each at a point of its own in the interval.
-    agenda.after(Math.random() * profile.heartbeatSeconds, () => this.#heartbeat());
+    agenda.after(this.#heartbeatPhase * profile.heartbeatSeconds, () => this.#heartbeat());
     this.#tell(undefined);
   }
 

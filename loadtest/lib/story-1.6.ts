@@ -19,7 +19,7 @@ export function* story16(teller: Teller, profile: LoadProfile): Story {
   const meter = new Meter(random);
   yield status("Available");
   // Somewhere in its day: of a fleet, some are charging when it begins.
-  const phase = random() * (profile.idleSeconds + profile.chargingSeconds);
+  const phase = teller.phase * (profile.idleSeconds + profile.chargingSeconds);
   let readings = readingsOf(profile);
   if (phase < profile.idleSeconds) yield { waitSeconds: profile.idleSeconds - phase };
   else readings = Math.max(1, Math.round((1 - (phase - profile.idleSeconds) / profile.chargingSeconds) * readings));

@@ -21,6 +21,8 @@ export interface Teller {
   idTag: string;
   /** From 0 to 1. */
   random(): number;
+  /** From 0 to 1: where in its day it begins. Of any fleet as many begin everywhere, so that its rate is the same from the start. */
+  phase: number;
 }
 
 /** Around so many seconds: no two stations are in step for long. */

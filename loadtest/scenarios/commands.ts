@@ -1,5 +1,5 @@
 // Commands over REST at a steady rate while the fleet works.
-import { commandScenario, COMMANDS_IN_TIME, optionsFor } from "../lib/options.ts";
+import { commandScenario, commandsInTime, optionsFor } from "../lib/options.ts";
 import { connecting, load } from "../lib/phases.ts";
 import { playFleet } from "../lib/play-fleet.ts";
 import { sendCommand } from "../lib/send-commands.ts";
@@ -11,7 +11,7 @@ const phases = [connecting(settings), load(settings)];
 
 export const options = optionsFor(settings, phases, {
   scenarios: { commands: commandScenario(settings, phases) },
-  thresholds: COMMANDS_IN_TIME,
+  thresholds: commandsInTime(),
 });
 export const fleet = () => playFleet(settings, phases);
 export const command = () => sendCommand(settings);

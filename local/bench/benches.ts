@@ -9,6 +9,7 @@ import { intake } from "./rows/intake.ts";
 import { latency } from "./rows/latency.ts";
 import { ocpp16 } from "./rows/ocpp-16.ts";
 import { stations } from "./rows/stations.ts";
+import { system } from "./rows/system.ts";
 import { transactionEvent } from "./rows/transaction-event.ts";
 
 /** All that is measured, in the order of the table. */
@@ -22,6 +23,7 @@ export const BENCHES: readonly Bench[] = [
   idleMemory,
   handshake,
   intake,
+  system,
   decisions,
   commands,
 ];

@@ -8,8 +8,8 @@ export interface BenchRow {
   /** The figure that the target speaks of, and its unit: "×", "kB", "ms". */
   figure: number;
   unit: string;
-  /** What is to be reached: the figure is to be at least, or at most, this. */
-  target: { atLeast: number } | { atMost: number };
+  /** What is to be reached: the figure is to be at least, or at most, this. Absent: it is there to be seen. */
+  target?: { atLeast: number } | { atMost: number };
   /** Far beyond the target: past it the short form fails. Absent: it never does. */
   fails?: { below: number } | { above: number };
   /** Figures behind it, for who wants to know: "ours 9.1 µs, reference 12.0 µs, Redis 1.1 µs a message". */

@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 
+/** The same list for whoever may use all of them. */
+export const everywhere = (): string => allowedCpus().join(",");
+
 /** Which CPU is the server's alone, and which are for everything else: whoever sends, and Redis. As `taskset -c` wants them. */
 export interface Cores {
   server: string;
@@ -14,7 +17,8 @@ export function shareCores(allowed: readonly number[] = allowedCpus()): Cores {
   return { server: String(server), others: others.join(",") };
 }
 
-function allowedCpus(): number[] {
+/** The CPUs that this process may use, as the kernel numbers them: not always from 0 on. Throws where there is no /proc. */
+export function allowedCpus(): number[] {
   return parseCpuList(/^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "");
 }
 

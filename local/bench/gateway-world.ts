@@ -12,7 +12,7 @@ import type { Cores } from "./cores.ts";
 import type { Target } from "./load-generator.ts";
 import type { Contender } from "./measure-in-turn.ts";
 import { startPinned, type PinnedProcess } from "./pinned-process.ts";
-import { registerStations } from "./register-stations.ts";
+import { madeUpStations, type RegisteredStation, registerStations } from "./register-stations.ts";
 import { until } from "../faults/until.ts";
 
 /** Gateways with a Redis of their own and stations that are registered and accepted. */
@@ -23,6 +23,7 @@ export interface GatewayWorld {
   gatewayPids: readonly number[];
   redisPid: number;
   redisPort: number;
+  redisUrl: string;
   redis: Redis;
   /** Waits until every connection's end is dealt with, and empties the lanes as the intake does behind what it has read. */
   tidy(): Promise<void>;
@@ -33,7 +34,8 @@ export interface GatewayWorld {
 export async function startGatewayWorld(options: {
   folder: string;
   cores: Cores;
-  stations: number;
+  /** How many, or which. */
+  stations: number | readonly RegisteredStation[];
   gateways?: number;
   appendfsync?: "everysec" | "always";
   /** Files: stations come over TLS. */
@@ -64,8 +66,9 @@ export async function startGatewayWorld(options: {
   try {
     await promisify(execFile)("taskset", ["-a", "-p", "-c", cores.others, String(server.pid)]);
     const pepper = randomBytes(32);
+    const registered = typeof stations === "number" ? madeUpStations(stations) : stations;
     const credentials = join(folder, "credentials.csv");
-    writeFileSync(credentials, await registerStations(redis, stations, pepper), { mode: 0o600 });
+    writeFileSync(credentials, await registerStations(redis, registered, pepper), { mode: 0o600 });
     for (let at = 1; at <= count; at += 1)
       running.push(
         await startPinned({
@@ -124,6 +127,7 @@ export async function startGatewayWorld(options: {
     gatewayPids,
     redisPid: server.pid,
     redisPort: server.port,
+    redisUrl: server.url,
     redis,
     tidy,
     close,

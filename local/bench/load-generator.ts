@@ -7,6 +7,8 @@ import { FOLDERS } from "../folders.ts";
 import { jsonLines } from "./pinned-process.ts";
 
 const SOURCES = join(FOLDERS.root, "local", "bench", "loadgen");
+/** Some seconds, and the standard library before that where nothing was ever built. */
+const LONGEST_BUILD_MS = 180_000;
 
 /** Latencies in µs. */
 export interface Latencies {
@@ -22,6 +24,9 @@ export interface PhaseFigures extends Latencies {
   seconds: number;
   messages: number;
   cpuSeconds: Record<string, number>;
+  /** For how long they were ready to run and others had the CPU. */
+  waitedSeconds: Record<string, number>;
+  /** Of this and the next: while it warmed up, too. */
   wrong: number;
   lost: number;
   longestSilenceMs: number;
@@ -40,7 +45,7 @@ export interface HoldFigures extends Latencies {
 export interface Target {
   ports: readonly number[];
   path: string;
-  /** A file with a line `identity,password` for each connection; absent: names are made up, without a password. */
+  /** A file with a line `identity,password` for each connection, or `identity,password,transaction` (loadgen/live.go); absent: names are made up, without a password. */
   credentials?: string;
 }
 
@@ -64,8 +69,10 @@ export async function buildLoadGenerator(): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const building = `${program}.${process.pid}`;
   try {
-    await promisify(execFile)("go", ["build", "-o", building, "."], {
+    // Without the stamp of the checkout: Git refuses to tell of one that another user owns, and the build would fail.
+    await promisify(execFile)("go", ["build", "-buildvcs=false", "-o", building, "."], {
       cwd: SOURCES,
+      timeout: LONGEST_BUILD_MS,
       // The standard library is all it needs: nothing is fetched.
       env: { ...process.env, CGO_ENABLED: "0", GOPROXY: "off", GOTOOLCHAIN: "local", GOWORK: "off" },
     });
@@ -91,14 +98,20 @@ export function createLoadGenerator(program: string, cores: string) {
         rate?: number;
         /** False for a server that answers everything with the same id. */
         check?: boolean;
+        /** How many readings each station has told before (loadgen/live.go). */
+        told?: number;
+        /** Called when all are connected; the first message goes out so much later. */
+        rest?: { ms: number; connected(): void };
       },
     ): Promise<PhaseFigures[]> {
-      const { phases, warmMs, measureMs, rate = 0, check = true } = options;
+      const { phases, warmMs, measureMs, rate = 0, check = true, told = 0, rest } = options;
       const run = start(program, cores, [
         ...["-mode", "calls", ...connectArguments(options), "-phases", phases.join(",")],
         ...["-warm", `${warmMs}ms`, "-measure", `${measureMs}ms`, "-rate", String(rate), `-check=${check}`],
+        ...["-told", String(told), "-rest", `${rest?.ms ?? 0}ms`],
       ]);
-      return (await run.output) as unknown as PhaseFigures[];
+      if (rest !== undefined) void run.firstLine.then(() => rest.connected());
+      return (await run.output).filter((line) => "phase" in line) as unknown as PhaseFigures[];
     },
 
     /** Connects and holds until `release`. What the handshakes cost is read `settleMs` after the last. */

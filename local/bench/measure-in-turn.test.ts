@@ -1,12 +1,13 @@
 import { describe as suite, expect, test } from "vitest";
 import type { LoadGenerator, PhaseFigures } from "./load-generator.ts";
-import { costs, measureInTurn } from "./measure-in-turn.ts";
+import { costs, MachineTooBusy, measureInTurn } from "./measure-in-turn.ts";
 
 const GOOD: PhaseFigures = {
   phase: "Heartbeat",
   seconds: 2,
   messages: 100_000,
   cpuSeconds: { server: 1, redis: 0.1, generator: 1 },
+  waitedSeconds: { server: 0.1, redis: 0, generator: 0 },
   ...{ p50Us: 1_000, p99Us: 2_000, p999Us: 3_000, maxUs: 4_000 },
   ...{ wrong: 0, lost: 0, unanswered: 0, held: 0, longestSilenceMs: 5 },
 };
@@ -60,8 +61,35 @@ suite("measuring in turn", () => {
     [{ longestSilenceMs: 1_500 }, "stood still for 1500 ms"],
     [{ messages: 0 }, "stood still"],
     [{ held: 2_000 }, "rate was too high"],
+    [{ cpuSeconds: { redis: 1 } }, "no CPU was counted"],
+    [{ cpuSeconds: { server: 0 } }, "no CPU was counted"],
   ])("figures with %j are none", async (found, said) => {
     const { generator } = scripted((port) => (port === 3 ? found : {}));
     await expect(measureInTurn({ ...plan, generator, repetitions: 1 })).rejects.toThrow(said);
+  });
+
+  test("a server that stands still is visited again, and the machine is to blame only where others had the CPU", async () => {
+    let looks = 0;
+    const once = scripted((port) => (port === 3 && (looks += 1) < 3 ? { longestSilenceMs: 2_000 } : {}));
+    const visits = await measureInTurn({ ...plan, generator: once.generator, repetitions: 1 });
+    expect(visits("server 3", "Heartbeat")).toHaveLength(1);
+
+    const stuck = scripted(() => ({ longestSilenceMs: 2_000 }));
+    const blamed = await measureInTurn({ ...plan, generator: stuck.generator, repetitions: 1 }).catch(
+      (e: unknown) => e,
+    );
+    expect(blamed).not.toBeInstanceOf(MachineTooBusy);
+    expect(String(blamed)).toContain("3 times");
+
+    const crowded = scripted(() => ({ longestSilenceMs: 2_000, waitedSeconds: { server: 1.5 } }));
+    await expect(measureInTurn({ ...plan, generator: crowded.generator, repetitions: 1 })).rejects.toThrow(
+      MachineTooBusy,
+    );
+  });
+
+  test("a rate that is too high is no fault where only the cost is asked", async () => {
+    const { generator } = scripted(() => ({ held: 2_000 }));
+    const visits = await measureInTurn({ ...plan, generator, repetitions: 1, rate: 9, mayWait: true });
+    expect(costs(visits("server 1", "Heartbeat"))).toEqual([10]);
   });
 });

@@ -7,6 +7,8 @@ export interface BenchOptions {
   repetitions: number;
   /** Where the rows are written as JSON; undefined: nowhere. */
   json: string | undefined;
+  /** A page between whose markers the figures are written, whatever was measured; undefined: see main.ts. */
+  page: string | undefined;
   help: boolean;
 }
 
@@ -15,6 +17,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --short           less of everything, minutes in all: what every change must pass
   --repetitions N   how often each figure is measured; the median counts (5; --short: 1)
   --json FILE       writes the rows there
+  --page FILE       writes the figures between the markers of this page, whatever was measured
   --help            this text, and the benches
 A run of everything, not short, of five repetitions and more, writes the table of docs/performance.md.`;
 
@@ -27,6 +30,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
       short: { type: "boolean", default: false },
       repetitions: { type: "string" },
       json: { type: "string" },
+      page: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -41,6 +45,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
     short: values.short,
     repetitions,
     json: values.json,
+    page: values.page,
     help: values.help,
   };
 }

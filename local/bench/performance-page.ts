@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { FOLDERS } from "../folders.ts";
 import type { BenchRow } from "./contract.ts";
+import type { MachineDescription } from "./machine.ts";
 import { tableOf } from "./print-table.ts";
 
 const BEGIN = "<!-- figures: written by npm run bench -->";
@@ -16,16 +15,25 @@ export function betweenMarkers(page: string, text: string): string {
   return `${before}${BEGIN}\n${text}\n${END}${after}`;
 }
 
-/** Writes the figures of a run into docs/performance.md, with what they were measured on. */
-export function writePerformancePage(run: {
+/** What a run has found, and everything that its figures depend on. */
+export interface PublishedRun extends MachineDescription {
   rows: readonly BenchRow[];
-  machine: readonly [name: string, value: string][];
+  /** As it was typed. */
+  command: string;
   repetitions: number;
   minutes: number;
-}): void {
-  const file = join(FOLDERS.root, "docs", "performance.md");
-  const { rows, machine, repetitions, minutes } = run;
-  const made = machine.map(([name, value]) => (name === "date" ? value : `${name} ${value}`)).join(" · ");
-  const text = `${tableOf(rows)}\n\n\`npm run bench\` in ${Math.round(minutes)} min, medians of ${repetitions} repetitions. ${made}`;
-  writeFileSync(file, betweenMarkers(readFileSync(file, "utf8"), text));
+}
+
+/** Writes the figures of a run between the markers of a page. */
+export function writePerformancePage(file: string, run: PublishedRun): void {
+  writeFileSync(file, betweenMarkers(readFileSync(file, "utf8"), figuresText(run)));
+}
+
+function figuresText({ rows, command, repetitions, minutes, machine, versions }: PublishedRun): string {
+  const many = repetitions === 1 ? "one repetition" : `medians of ${repetitions} repetitions`;
+  const date = new Date().toISOString().slice(0, 10);
+  return `${tableOf(rows)}
+
+\`${command}\`, ${date}: ${many}, ${minutes < 1.5 ? "a minute" : `${Math.round(minutes)} minutes`} in all. ${machine}; servers, references, Redis,
+Postgres and those who sent shared these cores. ${versions}.`;
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FOLDERS } from "../folders.ts";
 
-/** Long enough for a machine that others use; whoever ends before says why at once. */
+/** Long enough for a busy machine; whoever ends before says why at once. */
 const START_DEADLINE_MS = 60_000;
 
 export interface PinnedProcess {

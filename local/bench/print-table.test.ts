@@ -16,6 +16,9 @@ test("a figure reaches a floor from above and a ceiling from below", () => {
   expect(reaches(row({ figure: 1.34 }))).toBe(false);
   expect(reaches(row({ figure: 2.5, target: { atMost: 2.5 } }))).toBe(true);
   expect(reaches(row({ figure: 2.6, target: { atMost: 2.5 } }))).toBe(false);
+  const { target: _, ...shown } = row({});
+  expect(reaches(shown)).toBeUndefined();
+  expect(tableOf([shown])).toContain("| something | 1.40 × |        |  ");
 });
 
 test("only what is far off fails, and what is no figure does", () => {
@@ -24,6 +27,7 @@ test("only what is far off fails, and what is no figure does", () => {
   expect(isFarOff(row({ figure: 13, fails: { above: 12 } }))).toBe(true);
   expect(isFarOff(row({ figure: 0.01 }))).toBe(false);
   expect(isFarOff(row({ figure: NaN }))).toBe(true);
+  expect(isFarOff(row({ figure: 0, target: { atMost: 1.5 } }))).toBe(true);
 });
 
 test("the table says what is reached, what is missed and what is far off", () => {

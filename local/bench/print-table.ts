@@ -1,12 +1,16 @@
 import type { BenchRow } from "./contract.ts";
 
-/** Whether the row reaches what is to be reached. */
-export const reaches = ({ figure, target }: BenchRow): boolean =>
-  "atLeast" in target ? figure >= target.atLeast : figure <= target.atMost;
+/** Whether the row reaches what is to be reached; undefined: nothing is. */
+export function reaches({ figure, target }: BenchRow): boolean | undefined {
+  if (target === undefined) return undefined;
+  return "atLeast" in target ? figure >= target.atLeast : figure <= target.atMost;
+}
 
-/** Whether the row is so far off that the run fails. A figure that is none is. */
+/** Whether the row is so far off that the run fails. A figure that is none is, and so is a cost or a capacity of nothing. */
 export const isFarOff = ({ figure, fails }: BenchRow): boolean =>
-  !Number.isFinite(figure) || (fails !== undefined && ("below" in fails ? figure < fails.below : figure > fails.above));
+  !Number.isFinite(figure) ||
+  figure === 0 ||
+  (fails !== undefined && ("below" in fails ? figure < fails.below : figure > fails.above));
 
 const HEADINGS = ["what", "figure", "target", "", "behind it"];
 
@@ -15,14 +19,19 @@ export function tableOf(rows: readonly BenchRow[]): string {
   const cells = rows.map((row) => [
     row.what,
     `${figureText(row.figure)} ${row.unit}`,
-    "atLeast" in row.target ? `≥ ${row.target.atLeast}` : `≤ ${row.target.atMost}`,
-    isFarOff(row) ? "FAR OFF" : reaches(row) ? "reached" : "missed",
+    targetText(row),
+    isFarOff(row) ? "FAR OFF" : row.target === undefined ? "" : reaches(row) ? "reached" : "missed",
     row.behind,
   ]);
   const widths = HEADINGS.map((heading, at) => Math.max(3, heading.length, ...cells.map((row) => width(row[at]))));
   const line = (row: readonly string[]) =>
     `| ${row.map((cell, at) => cell + " ".repeat((widths[at] as number) - cell.length)).join(" | ")} |`;
   return [line(HEADINGS), line(widths.map((length) => "-".repeat(length))), ...cells.map(line)].join("\n");
+}
+
+function targetText({ target }: BenchRow): string {
+  if (target === undefined) return "";
+  return "atLeast" in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
 }
 
 const width = (cell: string | undefined) => cell?.length ?? 0;

@@ -26,7 +26,10 @@ create unlogged table loadtest.ledger (
   resent integer not null,
   started integer not null,
   ended integer not null,
-  heartbeat_at timestamptz
+  heartbeat_at timestamptz,
+  readings integer not null,
+  status text,
+  status_at timestamptz
 );`;
 
 /** Each check yields a line for each station with which something is wrong. $1: nothing was received before. */
@@ -55,14 +58,24 @@ const CHECKS: readonly string[] = [
    from loadtest.ledger l join stations s on s.charge_point_id = l.station
    left join station_seen seen on seen.station_id = s.id
    where l.heartbeat_at >= $1 and (seen.last_heartbeat_at is null or seen.last_heartbeat_at < l.heartbeat_at - interval '1 second')`,
+  `select l.station || ': ' || l.readings || ' meter values were answered, ' || count(v.sampled_at) || ' are stored' as what
+   from loadtest.ledger l join stations s on s.charge_point_id = l.station
+   left join meter_values v on v.station_id = s.id and v.received_at >= $1
+   group by l.station, l.readings, l.unanswered, l.resent
+   having count(v.sampled_at) < l.readings or count(v.sampled_at) > l.readings + jsonb_array_length(l.unanswered)`,
+  `select l.station || ': its last status, ' || l.status || ' of ' || l.status_at || ', is not on record: there is ' || coalesce(c.status || ' of ' || c.reported_at, 'none') as what
+   from loadtest.ledger l join stations s on s.charge_point_id = l.station
+   left join connector_status c on c.station_id = s.id and c.connector_id = 1
+   where l.status_at >= $1
+     and (c.reported_at is null or c.reported_at < l.status_at or (c.reported_at = l.status_at and c.status <> l.status))`,
   `select 'dead letter: ' || reason as what from dead_letters where set_aside_at >= $1`,
   `select 'a lane lost entries: ' || lane_id as what from lane_gaps where noticed_at >= $1`,
 ];
 
 /**
  * Compares what the stations were told with what Postgres holds: every CALL that was answered is in the message log, once for
- * each time that it was sent; every transaction is there and ended as told; the last heartbeat is on record; every command
- * that REST told as accepted is. Everything in the lanes must be applied by then.
+ * each time that it was sent; every transaction is there and ended as told, every meter value is stored, once; the last
+ * heartbeat and the last status are on record; every command that REST told as accepted is. Everything in the lanes must be applied by then.
  *
  * @param since before the first message of the run, and after the last one of the run before
  */
@@ -76,9 +89,9 @@ export async function checkLedger(
     const part = ledgers.slice(at, at + CHUNK);
     await sql(
       `insert into loadtest.ledger
-       select station, numbered, unanswered, resent, started, ended, case when heartbeat_ms > 0 then to_timestamp(heartbeat_ms / 1000) end
-       from unnest($1::text[], $2::int[], $3::jsonb[], $4::int[], $5::int[], $6::int[], $7::float8[])
-         as l (station, numbered, unanswered, resent, started, ended, heartbeat_ms)`,
+       select station, numbered, unanswered, resent, started, ended, case when heartbeat_ms > 0 then to_timestamp(heartbeat_ms / 1000) end, readings, status, status_at
+       from unnest($1::text[], $2::int[], $3::jsonb[], $4::int[], $5::int[], $6::int[], $7::float8[], $8::int[], $9::text[], $10::timestamptz[])
+         as l (station, numbered, unanswered, resent, started, ended, heartbeat_ms, readings, status, status_at)`,
       [
         part.map((one) => one.station),
         part.map((one) => one.numbered),
@@ -87,6 +100,9 @@ export async function checkLedger(
         part.map((one) => one.started),
         part.map((one) => one.ended),
         part.map((one) => one.heartbeatAtMs),
+        part.map((one) => one.readings),
+        part.map((one) => one.status?.name),
+        part.map((one) => one.status?.at),
       ],
     );
   }

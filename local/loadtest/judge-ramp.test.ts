@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { highestRate, judgeSteps } from "./judge-ramp.ts";
 import type { Sample } from "./watch-system.ts";
 
-const sample = (atMs: number, lagSeconds: number): Sample => ({
+const sample = (atMs: number, lagSeconds: number | undefined): Sample => ({
   atMs,
   usage: {},
   connections: 0,
@@ -23,7 +23,12 @@ const metrics = {
 };
 
 test("a step is carried when the fleet gets its rate, its answers in time, and the intake keeps up", () => {
-  const steps = judgeSteps(phases, metrics, [sample(20_000, 9), sample(60_000, 0.1), sample(90_000, 5)]);
+  const steps = judgeSteps(phases, metrics, [
+    sample(20_000, 9),
+    sample(30_000, 0.1),
+    sample(60_000, 0.1),
+    sample(90_000, 5),
+  ]);
   expect(steps.map(({ rate, wrong }) => [rate, wrong])).toEqual([
     [500, []],
     [1_000, []],
@@ -33,9 +38,17 @@ test("a step is carried when the fleet gets its rate, its answers in time, and t
 });
 
 test("a rate above one that broke does not count, and none is carried where the first one breaks", () => {
-  const steps = judgeSteps(phases, metrics, [sample(60_000, 9)]);
+  const steps = judgeSteps(phases, metrics, [sample(30_000, 0.1), sample(60_000, 9)]);
   expect(highestRate(steps)).toBe(500);
   expect(highestRate(steps.slice(1))).toBeUndefined();
+});
+
+test("a step of which something is not known is not carried", () => {
+  expect(judgeSteps(phases, metrics, [])[0]?.wrong).toEqual(["the intake did not tell its lag"]);
+  const seldom = [sample(26_000, undefined), sample(30_000, undefined), sample(35_000, 0.1)];
+  expect(judgeSteps(phases, metrics, seldom)[0]?.wrong).toEqual(["the intake did not tell its lag"]);
+  const noTimes = { "ocpp_call_duration{phase:500/s}": { values: { count: 15_000 } } };
+  expect(judgeSteps(phases, noTimes, [sample(30_000, 0.1)])[0]?.wrong).toEqual(["no times of answers are known"]);
 });
 
 test("a step that was not played to its end says nothing", () => {

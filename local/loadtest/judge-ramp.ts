@@ -6,11 +6,12 @@ export interface StepResult {
   /** Messages a second that were wished for, and those that were answered. */
   rate: number;
   achieved: number;
-  p95Ms: number;
-  p99Ms: number;
-  /** Largest age of what was not applied yet, in the second half of the step. */
-  lagSeconds: number;
-  /** Empty: the system carries this rate. */
+  /** Undefined: k6 has no figure. */
+  p95Ms: number | undefined;
+  p99Ms: number | undefined;
+  /** Largest age of what was not applied yet, in the second half of the step; undefined: the intake was not heard. */
+  lagSeconds: number | undefined;
+  /** Empty: the system carries this rate. What is not known is wrong. */
   wrong: string[];
 }
 
@@ -32,14 +33,20 @@ export function judgeSteps(
     if (!(rate > 0) || endMs === undefined || values === undefined) return [];
     const achieved = (values["count"] ?? 0) / ((endMs - atMs) / 1_000);
     const secondHalf = samples.filter((sample) => sample.atMs >= (atMs + endMs) / 2 && sample.atMs <= endMs);
-    const lagSeconds = Math.max(0, ...secondHalf.map((sample) => sample.lagSeconds ?? 0));
-    const p95Ms = values["p(95)"] ?? 0;
+    const lags = secondHalf.map((sample) => sample.lagSeconds).filter((lag) => lag !== undefined);
+    const lagSeconds = lags.length === 0 ? undefined : Math.max(...lags);
+    const p95Ms = values["p(95)"];
     const wrong = [
       ...(achieved < LEAST_ACHIEVED * rate ? [`only ${achieved.toFixed(0)} a second`] : []),
-      ...(p95Ms > MOST_P95_MS ? [`p95 is ${p95Ms.toFixed(0)} ms`] : []),
-      ...(lagSeconds > MOST_LAG_SECONDS ? [`the intake is ${lagSeconds.toFixed(1)} s behind`] : []),
+      ...(p95Ms === undefined ? ["no times of answers are known"] : []),
+      ...(p95Ms !== undefined && p95Ms > MOST_P95_MS ? [`p95 is ${p95Ms.toFixed(0)} ms`] : []),
+      // Half of the looks at least: an intake that does not tell is most likely one that is far behind.
+      ...(lagSeconds === undefined || lags.length < secondHalf.length / 2 ? ["the intake did not tell its lag"] : []),
+      ...(lagSeconds !== undefined && lagSeconds > MOST_LAG_SECONDS
+        ? [`the intake is ${lagSeconds.toFixed(1)} s behind`]
+        : []),
     ];
-    return [{ rate, achieved, p95Ms, p99Ms: values["p(99)"] ?? 0, lagSeconds, wrong }];
+    return [{ rate, achieved, p95Ms, p99Ms: values["p(99)"], lagSeconds, wrong }];
   });
 }
 

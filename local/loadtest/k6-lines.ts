@@ -10,6 +10,12 @@ export interface StationLedger {
   started: number;
   ended: number;
   heartbeatAtMs: number;
+  /** Meter values that were answered. */
+  readings: number;
+  /** The last status that was answered. */
+  status?: { name: string; at: string };
+  /** It had no connection when the fleet had done its work. */
+  away: boolean;
 }
 
 export interface PhaseStart {

@@ -1,18 +1,18 @@
 // `npm run loadtest -- SCENARIO`: starts a system of its own, plays a scenario of loadtest/scenarios on it with k6, compares what
 // the stations were told with what is stored, and writes a report. Ends with 0 when nothing is wrong.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeMachine } from "../bench/machine.ts";
 import { FOLDERS } from "../folders.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { costlyStatements, countStatements } from "./costly-statements.ts";
 import { notFlat } from "./judge-flatness.ts";
 import { highestRate, judgeSteps } from "./judge-ramp.ts";
+import { awayOf } from "./judge-return.ts";
 import { k6Program, type K6Program } from "./k6-program.ts";
 import { type LoadtestOptions, readOptions, USAGE } from "./options.ts";
-import { playScenario, registerStations } from "./play-scenario.ts";
+import { type Played, playScenario, registerStations } from "./play-scenario.ts";
 import { htmlOf } from "./report-html.ts";
 import { markdownOf } from "./report-markdown.ts";
 import { makeReport, type Report } from "./report.ts";
@@ -21,6 +21,8 @@ import { storedBytes } from "./stored-bytes.ts";
 
 /** A backlog that does not shrink for so long is not applied at all. */
 const CATCH_UP_MS = 60_000;
+/** What a process holds says nothing before its collector has been through all of it. */
+const LEAST_SOAK_SECONDS = 180;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -36,6 +38,7 @@ try {
   const report = await run(options);
   process.stdout.write(`\n${markdownOf(report)}\n`);
   say(`report: ${relative(process.cwd(), join(options.out, "report.html"))}`);
+  for (const breach of report.breaches) say(`FAILED ${breach}`);
   process.exit(report.breaches.length === 0 ? 0 : 1);
 } catch (cause) {
   say(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
@@ -78,13 +81,14 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
       ...(played.result.ledgers.length < wanted.stations
         ? [`only ${played.result.ledgers.length} of ${wanted.stations} stations came to their end`]
         : []),
-      ...(wanted.scenario === "soak" ? notFlat(played.samples) : []),
+      ...awayOf(played.result, wanted),
+      ...(wanted.scenario === "soak" ? flatnessOf(played, wanted) : []),
     ];
     const facts = {
       scenario: wanted.scenario,
       command: `npm run loadtest -- ${process.argv.slice(2).join(" ")}`,
       startedAt,
-      ...(await surroundings(system, k6)),
+      ...(await surroundings(k6)),
       stations,
       gateways: wanted.gateways,
       intakes: wanted.intakes,
@@ -105,6 +109,16 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
   }
 }
 
+/** Of the time in which the fleet is at its work: connecting fills every process. */
+function flatnessOf({ samples, result }: Played, { durationSeconds }: LoadtestOptions): string[] {
+  if (durationSeconds < LEAST_SOAK_SECONDS) {
+    say(`memory and lag are not judged: in less than ${LEAST_SOAK_SECONDS} s heaps only fill`);
+    return [];
+  }
+  const beganMs = result.phases[1]?.atMs ?? 0;
+  return notFlat(samples.filter(({ atMs }) => atMs >= beganMs));
+}
+
 /** The rate of the run; one in per cent is of the highest that a ramp finds on the same system. */
 async function rateOf(
   system: LoadedSystem,
@@ -112,6 +126,7 @@ async function rateOf(
   around: Parameters<typeof playScenario>[2],
 ): Promise<number | undefined> {
   const { rate } = wanted;
+  if (wanted.scenario === "ramp") return undefined; // it has its steps
   if (rate === undefined || "perSecond" in rate) return rate?.perSecond;
   say(`${wanted.scenario}: looking for the highest rate`);
   const folder = join(around.folder, "ramp");
@@ -141,21 +156,9 @@ async function caughtUp(system: LoadedSystem): Promise<number> {
   }
 }
 
-async function surroundings(system: LoadedSystem, k6: K6Program): Promise<Pick<Report, "machine" | "versions">> {
-  const [postgres] = await system.sql<{ server_version: string }>("show server_version");
-  const gigabytes = (totalmem() / 2 ** 30).toFixed(0);
-  return {
-    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? process.arch}, ${gigabytes} GiB, Linux ${release().split("-")[0]}`,
-    versions: `Node ${process.versions.node}, k6 ${k6.version}, Postgres ${postgres?.server_version.split(" ")[0]}, commit ${commit()}`,
-  };
-}
-
-function commit(): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: FOLDERS.root, encoding: "utf8" }).trim();
-  } catch {
-    return readFileSync(join(FOLDERS.root, "package.json"), "utf8").match(/"version": "([^"]+)"/)?.[1] ?? "unknown";
-  }
+async function surroundings(k6: K6Program): Promise<Pick<Report, "machine" | "versions">> {
+  const { machine, versions } = await describeMachine();
+  return { machine, versions: `${versions}, k6 ${k6.version}` };
 }
 
 /** The looks at the system are in the page's drawings; beside it they would be most of the file. */

@@ -5,7 +5,7 @@ export function markdownOf(report: Report): string {
   return [
     `# ${report.scenario}: ${report.breaches.length === 0 ? "passed" : "FAILED"}`,
     "",
-    `\`${report.command}\`, ${report.startedAt}. ${report.machine}. ${report.versions}. Everything ran on this one machine: stations (k6), ${report.gateways} gateway processes, ${report.intakes} intake, the rest of the control plane, Redis and Postgres.`,
+    `\`${report.command}\`, ${report.startedAt}. ${report.machine}. ${report.versions}. Everything shared the cores of this one machine: stations (k6), ${report.gateways} gateway processes, ${report.intakes} intake, the rest of the control plane, Redis and Postgres.`,
     "",
     ...report.breaches.map((breach) => `- **${breach}**`),
     ...(report.breaches.length > 0 ? [""] : []),
@@ -26,9 +26,9 @@ export function markdownOf(report: Report): string {
           report.steps.map((step) => [
             count(step.rate),
             step.achieved.toFixed(0),
-            ms(step.p95Ms),
-            ms(step.p99Ms),
-            step.lagSeconds.toFixed(2),
+            step.p95Ms === undefined ? "unknown" : ms(step.p95Ms),
+            step.p99Ms === undefined ? "unknown" : ms(step.p99Ms),
+            step.lagSeconds?.toFixed(2) ?? "unknown",
             step.wrong.length === 0 ? "yes" : step.wrong.join("; "),
           ]),
         )
@@ -79,10 +79,12 @@ function ledgerOf({ ledger, errorRate }: Report): string {
   return `${told}: ${breaches.length === 0 ? "no answered message is missing in Postgres, none is there twice" : "what is missing is named above"}.`;
 }
 
-const stationsOf = ({ stations, rate }: Report): string =>
+const stationsOf = ({ stations, rate, scenario }: Report): string =>
   `${Object.entries(stations)
     .map(([version, number]) => `${count(number)} stations of OCPP ${version}`)
-    .join(", ")}; ${rate === undefined ? "their natural pace" : `${count(rate)} messages a second wished for`}`;
+    .join(
+      ", ",
+    )}; ${rate === undefined ? (scenario === "ramp" ? "faster step by step" : "their natural pace") : `${count(rate)} messages a second wished for`}`;
 
 function bytesOf({ bytesPerMessage }: Report): string {
   const { sent, received, database, wal } = bytesPerMessage;

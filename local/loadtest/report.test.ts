@@ -62,9 +62,9 @@ test("a report holds rates, latencies, what processes cost, and every limit that
     ["load", 500],
   ]);
   expect(report.mostConnections).toBe(1_500);
-  // 30 looks two seconds apart, a second of CPU between each two of them, none across the start.
-  expect(report.processes[0]?.cores).toBeCloseTo(0.483, 2);
-  expect(report.processes[0]?.cpuMicrosecondsPerMessage).toBeCloseTo(967, 0);
+  // From 16 s on 28 looks two seconds apart, a second of CPU between each two of them, none across the start.
+  expect(report.processes[0]?.cores).toBeCloseTo(26 / 54, 5);
+  expect(report.processes[0]?.cpuMicrosecondsPerMessage).toBeCloseTo((26 / 54 / 500) * 1e6, 5);
   // Five looks while it connected: four seconds for 1,500 stations.
   expect(report.processes[0]?.cpuMicrosecondsPerConnect).toBeCloseTo(3_333, -1);
   expect(report.lagSeconds).toEqual({ looks: [0.25, 0.25, 0.25], most: 0.25 });

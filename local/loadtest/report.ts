@@ -41,7 +41,7 @@ export interface Report extends RunFacts {
   commands: { durations: Durations; errorRate: number } | undefined;
   errorRate: number;
   ledger: LedgerVerdict;
-  /** Bytes at the beginning, in the middle, at the end; CPU over the phases after the first one. */
+  /** Bytes at the beginning, in the middle, at the end; CPU while the fleet was at its work, behind connecting. */
   processes: {
     name: string;
     cores: number;
@@ -58,6 +58,9 @@ export interface Report extends RunFacts {
   k6DelayMs: Durations | undefined;
   samples: readonly Sample[];
 }
+
+/** What connecting has set in motion costs for a while: it is none of the work's. */
+const LONGEST_WARMING_MS = 5_000;
 
 /**
  * Puts together what a run has shown.
@@ -80,10 +83,14 @@ export function makeReport(
     return [{ name: phase, seconds, perSecond: durations.count / seconds, durations }];
   });
   const measured = samples.filter(({ atMs }) => atMs >= (phases[1]?.atMs ?? 0) && atMs <= (phases.at(-1)?.atMs ?? 0));
+  const beganMs = phases[1]?.atMs ?? 0;
+  const warmMs = Math.min(LONGEST_WARMING_MS, ((phases.at(-1)?.atMs ?? 0) - beganMs) / 10);
+  const steady = measured.filter(({ atMs }) => atMs >= beganMs + warmMs);
   const connecting = samples.filter(({ atMs }) => atMs <= (phases[1]?.atMs ?? 0));
   const mostConnections = Math.max(0, ...samples.map(({ connections }) => connections));
   const stations = sumOf(Object.values(facts.stations));
-  const messages = played.slice(1).reduce((sum, { durations }) => sum + durations.count, 0);
+  const messages = sumOf(played.slice(1).map(({ durations }) => durations.count));
+  const perSecond = messages / sumOf(played.slice(1).map(({ seconds }) => seconds));
   const perMessage = (bytes = 0) => (ledger.answered === 0 ? 0 : bytes / ledger.answered);
   const commandDurations = durationsOf(metrics["command_roundtrip"]);
   return {
@@ -105,7 +112,7 @@ export function makeReport(
     },
     errorRate: metrics["ocpp_call_errors"]?.values["rate"] ?? 0,
     ledger,
-    processes: processesOf(measured, messages, { samples: connecting, stations }),
+    processes: processesOf(steady, perSecond, { samples: connecting, stations }),
     bytesPerMessage: {
       sent: perMessage(metrics["data_sent"]?.values["count"]),
       received: perMessage(metrics["data_received"]?.values["count"]),
@@ -159,17 +166,19 @@ function actionsOf(metrics: K6Result["metrics"]): Report["actions"] {
 
 function processesOf(
   samples: readonly Sample[],
-  messages: number,
+  messagesPerSecond: number,
   connecting: { samples: readonly Sample[]; stations: number },
 ): Report["processes"] {
   const names = [...new Set(samples.flatMap(({ usage }) => Object.keys(usage)))];
   return names.map((name) => {
     const cpuSeconds = cpuOf(samples, name);
     const seconds = ((samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0)) / 1_000;
+    const cores = seconds === 0 ? 0 : cpuSeconds / seconds;
     return {
       name,
-      cores: seconds === 0 ? 0 : cpuSeconds / seconds,
-      cpuMicrosecondsPerMessage: messages === 0 ? 0 : (cpuSeconds * 1e6) / messages,
+      cores,
+      // By the rates: the looks begin later and end earlier than the phases whose messages are counted.
+      cpuMicrosecondsPerMessage: messagesPerSecond > 0 ? (cores * 1e6) / messagesPerSecond : 0,
       cpuMicrosecondsPerConnect: (cpuOf(connecting.samples, name) * 1e6) / Math.max(1, connecting.stations),
       memory: threeLooks(memoryOf(samples, name)),
     };

@@ -14,6 +14,8 @@ interface Around {
 const LOOK_MS = 500;
 /** Between one gateway that is back and the next that goes. */
 const PAUSE_MS = 5_000;
+/** From the last gateway's return to the end of the run, at least. */
+const LAST_RETURN_MS = 10_000;
 
 /**
  * As a deployment does it: once the fleet is connected each gateway is told to stop, ends in its own order, is started again,
@@ -36,7 +38,9 @@ export async function restartGateways(system: LoadedSystem, { watch, options, en
     await gateway.start();
     say(`${gateway.name}: stopped in ${seconds(stoppedMs - beganMs)}, back ${seconds(Date.now() - stoppedMs)} later`);
   }
-  return [];
+  // Who does not come back is counted at the end: all have had the time to.
+  await Promise.race([noted, sleep(LAST_RETURN_MS)]);
+  return over ? ["the run was over before all could be back: --duration is too short"] : [];
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;

@@ -42,7 +42,10 @@ test("a fleet needs what its messages and connections cost, and half a core to s
   expect(need.redisGigabytes).toBeCloseTo(5);
   expect(need.postgresGigabytesPerDay).toBeCloseTo(324);
   expect(need.bootCoreSeconds).toBeCloseTo(16_000);
-  expect(need.megabitsPerSecond).toBeCloseTo(24);
+  // 7,500 messages of 400 bytes with 200 around them; 40,000 pings of 208 bytes; 300 bytes of each message three times.
+  expect(need.messageMegabits).toBeCloseTo(36);
+  expect(need.pingMegabits).toBeCloseTo(66.56);
+  expect(need.laneMegabits).toBeCloseTo(54);
 });
 
 test("a small fleet has two gateways and one to spare", () => {
@@ -53,5 +56,8 @@ test("the table has a column for each size and says how each row came about", ()
   const table = scalingTable([10_000, 1_000_000], input).split("\n");
   expect(table[0]).toBe("| stations | 10,000 | 1,000,000 | how |");
   expect(table.filter((line) => !line.startsWith("|---")).every((line) => line.split(" | ").length === 4)).toBe(true);
+  expect(table.find((line) => line.startsWith("| network at the gateways, pings"))).toContain(
+    "8.3 B a second, beside 4.5",
+  );
   expect(table.find((line) => line.startsWith("| intake: cores"))).toContain("100 µs a message (busy)");
 });

@@ -33,7 +33,11 @@ export interface Need {
   postgresCores: number;
   postgresGigabytesPerDay: number;
   walGigabytesPerDay: number;
-  megabitsPerSecond: number;
+  /** At the gateways, both ways, all framing included. */
+  messageMegabits: number;
+  pingMegabits: number;
+  /** Between gateways, Redis, its replica and the intake. */
+  laneMegabits: number;
 }
 
 /** A process has half of a core to spare: for storms, for checkpoints, for the neighbour that died. */
@@ -41,6 +45,15 @@ const SHARE_OF_A_CORE = 0.5;
 /** So many are to come back when one gateway dies, and not more. */
 const CONNECTIONS_PER_GATEWAY = 20_000;
 const SECONDS_PER_DAY = 86_400;
+/** TCP and IPv4 around each packet, timestamps included; and a TLS 1.3 record in it. */
+const PACKET_BYTES = 52;
+const TLS_BYTES = 22;
+/** Around a message and its answer: two packets with a record each, and a packet that acknowledges the answer. */
+const AROUND_MESSAGE_BYTES = 2 * (PACKET_BYTES + TLS_BYTES) + PACKET_BYTES;
+/** A ping (2 bytes) and its masked pong (6) with the same around them. */
+const PING_BYTES = 2 + 6 + AROUND_MESSAGE_BYTES;
+/** What a station sends goes to Redis, from there to a replica, and to the intake. */
+const LANE_COPIES = 3;
 
 /** What a fleet of this size needs, reckoned from what was measured. */
 export function needOf(stations: number, input: ScalingInput): Need {
@@ -68,7 +81,9 @@ export function needOf(stations: number, input: ScalingInput): Need {
     postgresCores: cores("postgres"),
     postgresGigabytesPerDay: perDay(database),
     walGigabytesPerDay: perDay(wal),
-    megabitsPerSecond: (rate * (sent + received) * 8) / 1e6,
+    messageMegabits: megabits(rate * (sent + received + AROUND_MESSAGE_BYTES)),
+    pingMegabits: megabits((stations / pingSeconds) * PING_BYTES),
+    laneMegabits: megabits(rate * sent * LANE_COPIES),
   };
 }
 
@@ -126,12 +141,24 @@ export function scalingTable(sizes: readonly number[], input: ScalingInput): str
     ),
     row("write-ahead log: GB a day", (need) => some(need.walGigabytesPerDay), `${wal.toFixed(0)} B a message (busy)`),
     row(
-      "network at the gateways, Mbit/s",
-      (need) => some(need.megabitsPerSecond),
-      `${(sent + received).toFixed(0)} B a message, both ways, pings included (busy)`,
+      "network at the gateways, messages: Mbit/s",
+      (need) => some(need.messageMegabits),
+      `${sent.toFixed(0)} B sent and ${received.toFixed(0)} received a message (busy), ${AROUND_MESSAGE_BYTES} B of TLS, TCP and IP around them`,
+    ),
+    row(
+      "network at the gateways, pings: Mbit/s",
+      (need) => some(need.pingMegabits),
+      `${PING_BYTES} B every ${input.pingSeconds} s and connection: ${(PING_BYTES / input.pingSeconds).toFixed(1)} B a second, beside ${(input.messagesPerStation * (sent + received + AROUND_MESSAGE_BYTES)).toFixed(1)} of its messages`,
+    ),
+    row(
+      "network between gateways, Redis, its replica and intake: Mbit/s",
+      (need) => some(need.laneMegabits),
+      `${LANE_COPIES} times what stations send`,
     ),
   ].join("\n");
 }
+
+const megabits = (bytesPerSecond: number): number => (bytesPerSecond * 8) / 1e6;
 
 type Processes = Pick<Report, "processes">;
 

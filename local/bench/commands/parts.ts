@@ -2,11 +2,11 @@
 // message to another process and back through Redis, a frame over a WebSocket and back.
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import pg from "pg";
 import WebSocket from "ws";
+import { everywhere } from "../cores.ts";
 import { startPinned } from "../pinned-process.ts";
 
 export interface Parts {
@@ -23,7 +23,7 @@ const CHANNEL = "bench-echo";
 const TEXT = JSON.stringify({ text: "x".repeat(300) });
 
 export async function startParts(folder: string, databaseUrl: string, redisUrl: string): Promise<Parts> {
-  const cores = `0-${availableParallelism() - 1}`;
+  const cores = everywhere();
   const isReady = (line: Record<string, unknown>) => line["msg"] === "ready";
   const start = (file: string, args: string[]) =>
     startPinned({ file, args, cores, logFile: join(folder, `${file.replaceAll("/", "-")}.log`), isReady });

@@ -13,7 +13,7 @@ import { startTestPostgres, startTestRedis, type TestServer } from "../../test-s
 import type { CopyOrder } from "./copy-process.ts";
 
 /** As a server of some size is set up; every commit waits for the disk. */
-const POSTGRES = {
+export const POSTGRES = {
   fsync: "on",
   full_page_writes: "on",
   wal_compression: "on",

@@ -14,10 +14,12 @@ type phaseFigures struct {
 	Seconds  float64            `json:"seconds"`
 	Messages uint64             `json:"messages"`
 	CPU      map[string]float64 `json:"cpuSeconds"`
+	// Seconds for which they were ready to run and others had the CPU, by the same names; empty where the kernel does not tell.
+	Waited map[string]float64 `json:"waitedSeconds"`
 	latencies
-	// Replies that are none, or whose id is not the CALL's.
+	// Replies that are none, or whose id is not the CALL's; those while it warmed up are among them.
 	Wrong uint64 `json:"wrong"`
-	// Connections that ended.
+	// Connections that ended, while it warmed up too.
 	Lost uint64 `json:"lost"`
 	// The longest time without any answer at all.
 	LongestSilenceMs float64 `json:"longestSilenceMs"`
@@ -53,6 +55,10 @@ func playCalls(o options) error {
 	if err := f.connectAll(); err != nil {
 		return err
 	}
+	if o.rest > 0 {
+		tell(map[string]int{"connected": f.up})
+		time.Sleep(o.rest)
+	}
 	debug.SetGCPercent(-1)
 	wakeExactly()
 	p := &calls{fleet: f, histogram: newHistogram(), sending: true}
@@ -71,6 +77,7 @@ func playCalls(o options) error {
 			return err
 		}
 	}
+	// What came after the last phase is counted with it.
 	last := &found[len(found)-1]
 	last.Unanswered, last.Wrong, last.Lost = p.open(), p.wrong, p.lost
 	for _, figures := range found {
@@ -84,6 +91,7 @@ func (p *calls) playPhase(action string) (phaseFigures, error) {
 	if p.template, err = templateOf(action, time.Now()); err != nil {
 		return phaseFigures{}, err
 	}
+	p.wrong, p.lost = 0, 0
 	if p.o.rate == 0 {
 		for _, c := range p.connections {
 			if c.state == open && !c.waiting {
@@ -96,8 +104,9 @@ func (p *calls) playPhase(action string) (phaseFigures, error) {
 	if err := p.playUntil(p.now() + p.o.warm); err != nil {
 		return phaseFigures{}, err
 	}
-	p.messages, p.wrong, p.lost, p.held, p.silence = 0, 0, 0, 0, 0
+	p.messages, p.held, p.silence = 0, 0, 0
 	p.histogram.reset()
+	waited := p.o.watched.waited()
 	from, cpu := p.now(), p.o.watched.read()
 	p.lastReply = from
 	if err := p.playUntil(from + p.o.measure); err != nil {
@@ -107,7 +116,7 @@ func (p *calls) playPhase(action string) (phaseFigures, error) {
 	spent := since(cpu, p.o.watched.read())
 	p.heard(to)
 	return phaseFigures{
-		Phase: action, Seconds: (to - from).Seconds(), Messages: p.messages, CPU: spent, latencies: p.histogram.latencies(),
+		Phase: action, Seconds: (to - from).Seconds(), Messages: p.messages, CPU: spent, Waited: since(waited, p.o.watched.waited()), latencies: p.histogram.latencies(),
 		Wrong: p.wrong, Lost: p.lost, Held: p.held, LongestSilenceMs: float64(p.silence) / 1e6,
 	}, nil
 }
@@ -176,6 +185,9 @@ func (p *calls) heard(now time.Duration) {
 func (p *calls) call(c *connection, at time.Duration) {
 	c.nextID()
 	p.template.setID(&c.id)
+	if p.template.live != nil {
+		p.template.tellNext(c)
+	}
 	c.sentAt, c.waiting = at, true
 	if n, errno := send(c.fd, p.template.frame); n != len(p.template.frame) && errno != syscall.EPIPE && errno != syscall.ECONNRESET {
 		// One open CALL fits every socket's buffer: this is no matter of waiting.

@@ -27,6 +27,30 @@ type connection struct {
 	sentAt  time.Duration
 	rest    []byte // the beginning of what has not come whole yet
 	upgrade []byte // the request
+	// Of a station that charges: its transaction, and how many readings it has told.
+	transactionID string
+	told          int
+}
+
+// The transactions that the credentials name, by connection; nil where they name none.
+func transactionsOf(o options) ([]string, error) {
+	if o.credentials == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(o.credentials)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		if fields := strings.Split(line, ","); i >= o.first && len(found) < o.connections && len(fields) > 2 {
+			if len(fields[2]) != transactionDigits {
+				return nil, fmt.Errorf("transaction %s: want %d digits", fields[2], transactionDigits)
+			}
+			found = append(found, fields[2])
+		}
+	}
+	return found, nil
 }
 
 // Raises the number in the id's last twelve digits.
@@ -61,8 +85,12 @@ func upgradeRequests(o options) ([][]byte, error) {
 	for i := 0; i < o.connections; i++ {
 		identity, authorization := "bench-"+strconv.Itoa(o.first+i), ""
 		if lines != nil {
-			var password string
-			identity, password, _ = strings.Cut(lines[i], ",")
+			fields := strings.Split(lines[i], ",")
+			if len(fields) < 2 {
+				return nil, fmt.Errorf("%s: want identity,password[,transaction]", o.credentials)
+			}
+			identity = fields[0]
+			password := fields[1]
 			authorization = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(identity+":"+password)) + "\r\n"
 		}
 		requests = append(requests, []byte("GET "+o.path+identity+" HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

@@ -39,6 +39,42 @@ func (w watched) read() map[string]float64 {
 	return seconds
 }
 
+// Seconds for which each group was ready to run and did not, because others had the CPU; "stolen" is what the machine's host took.
+func (w watched) waited() map[string]float64 {
+	seconds := map[string]float64{"generator": waitedSeconds("self"), "stolen": stolenSeconds()}
+	for _, group := range w {
+		for _, pid := range group.pids {
+			seconds[group.name] += waitedSeconds(pid)
+		}
+	}
+	return seconds
+}
+
+// The second field of schedstat, of the thread that waited most: threads wait side by side. 0 where the kernel does not tell.
+func waitedSeconds(pid string) (longest float64) {
+	threads, _ := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
+	for _, thread := range threads {
+		text, _ := os.ReadFile(thread)
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			nanoseconds, _ := strconv.ParseFloat(fields[1], 64)
+			longest = max(longest, nanoseconds/1e9)
+		}
+	}
+	return longest
+}
+
+// Of all CPUs together: the eighth figure of the first line of /proc/stat, in hundredths. 0 where there is none.
+func stolenSeconds() float64 {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 {
+		return 0
+	}
+	hundredths, _ := strconv.ParseFloat(fields[8], 64)
+	return hundredths / 100
+}
+
 // A figure of a process that has ended would be wrong: it ends us.
 func cpuSeconds(pid string) float64 {
 	if seconds, known := exactCPUSeconds(pid); known {

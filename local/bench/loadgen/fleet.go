@@ -48,8 +48,15 @@ func newFleet(o options) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
+	transactions, err := transactionsOf(o)
+	if err != nil {
+		return nil, err
+	}
 	for i, request := range requests {
-		c := &connection{upgrade: request}
+		c := &connection{upgrade: request, told: o.told}
+		if i < len(transactions) {
+			c.transactionID = transactions[i]
+		}
 		copy(c.id[:], fmt.Sprintf("%07d%012d", o.first+i+1, 0))
 		f.connections = append(f.connections, c)
 	}

@@ -20,6 +20,7 @@ type template struct {
 	action string
 	frame  []byte
 	header int
+	live   *liveFields
 }
 
 // The payload of each message that is played, by its name; %s is the time. TransactionEvent is of 2.0.1, the others of 1.6.
@@ -43,16 +44,24 @@ var payloads = map[string]string{
 }
 
 func templateOf(action string, now time.Time) (*template, error) {
-	payload, known := payloads[action]
+	name, isLive := strings.CutSuffix(action, livePhase)
+	payload, known := payloads[name]
 	if !known {
 		return nil, fmt.Errorf("no payload is known for %s", action)
 	}
 	if strings.Contains(payload, "%") {
 		payload = fmt.Sprintf(payload, now.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
-	text := fmt.Sprintf(`[2,"%s","%s",%s]`, strings.Repeat("0", idDigits), action, payload)
+	text := fmt.Sprintf(`[2,"%s","%s",%s]`, strings.Repeat("0", idDigits), name, payload)
 	frame, header := maskedFrame(opText, []byte(text))
-	return &template{action, frame, header}, nil
+	t := &template{action: action, frame: frame, header: header}
+	if isLive {
+		var err error
+		if t.live, err = liveFieldsOf(name, text, now); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 const (

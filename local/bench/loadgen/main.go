@@ -33,8 +33,9 @@ type options struct {
 	check         bool
 	rate          float64
 	warm, measure time.Duration
-	settle        time.Duration
+	settle, rest  time.Duration
 	bytes         int
+	told          int
 	watched       watched
 }
 
@@ -57,6 +58,8 @@ func main() {
 	flag.DurationVar(&o.warm, "warm", time.Second, "before each phase is measured")
 	flag.DurationVar(&o.measure, "measure", 2*time.Second, "how long each phase is measured")
 	flag.DurationVar(&o.settle, "settle", time.Second, "between the last handshake and the reading of its costs (hold)")
+	flag.DurationVar(&o.rest, "rest", 0, "between the last handshake, which is told, and the first message (calls)")
+	flag.IntVar(&o.told, "told", 0, "how many readings each station has told before")
 	flag.IntVar(&o.bytes, "bytes", 700, "of an entry (xadd)")
 	flag.Var(&o.watched, "watch", "name=pid[,pid]: whose CPU time is told; may be repeated")
 	flag.Parse()

@@ -34,7 +34,7 @@ export const commands: Bench = {
         );
         if (!answer.includes('"status":"accepted"')) throw new Error(answer.slice(0, 300));
       };
-      const rounds = short ? 50 : 200;
+      const rounds = short ? 50 : 100;
       const figures: { ours: number; keyed: number; floor: number; told: string }[] = [];
       // The first one is what code is compiled by, and counts for nobody.
       for (let n = -1; n < repetitions; n += 1) {

@@ -1,6 +1,6 @@
-import { availableParallelism } from "node:os";
 import { median, medianRatio } from "../arithmetic.ts";
 import type { Bench } from "../contract.ts";
+import { everywhere } from "../cores.ts";
 import { setDecisionsScene } from "../decisions/scene.ts";
 
 /** Questions that are open on the stream at a time: of so many charge points whose drivers come at the same moment. */
@@ -14,8 +14,7 @@ export const decisions: Bench = {
   id: "decisions",
   title: "Decisions: over the stream, and one unary call at a time",
   async run({ repetitions, short, folder, report }) {
-    const everywhere = `0-${availableParallelism() - 1}`;
-    const scene = await setDecisionsScene(folder, everywhere, STATIONS);
+    const scene = await setDecisionsScene(folder, everywhere(), STATIONS);
     try {
       const [stream, unary, single, alone, cpu, postgresCpu]: number[][] = [[], [], [], [], [], []];
       const few = scene.identities.slice(0, short ? 50 : UNARY_STATIONS);

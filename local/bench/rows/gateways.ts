@@ -41,7 +41,7 @@ export const gateways: Bench = {
           figure: medianRatio(costs(spread), costs(single)),
           unit: "×",
           target: { atMost: 1.15 },
-          fails: { above: 3 },
+          fails: { above: 2.5 },
           behind: `${describe(single)} → ${describe(spread)}; uws-validated ${describe(theirs)} → ${describe(theirsSpread)}`,
         },
       ] satisfies BenchRow[];

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { medianRatio } from "../arithmetic.ts";
 import type { Bench, BenchContext, BenchRow } from "../contract.ts";
 import { cpuMsOf, cpuMsOfTree } from "../intake/cpu-of.ts";
 import { SpeakingFleet } from "../intake/fill-lane.ts";
@@ -46,7 +47,7 @@ export const intake: Bench = {
 };
 
 async function measure(scene: IntakeScene, context: BenchContext): Promise<BenchRow[]> {
-  const frames = context.short ? 20_000 : 60_000;
+  const frames = context.short ? 20_000 : 40_000;
   const fleet = new SpeakingFleet(await registerFleet(scene.pool, STATIONS, "1.6"));
   for (const suffix of ["keyed", "bare"])
     for (const { table } of TABLES)
@@ -63,7 +64,7 @@ async function measure(scene: IntakeScene, context: BenchContext): Promise<Bench
     const drained = await drain(scene, fleet, process_.pid, frames);
     const toKeyed = await copyTo(scene, reference, "keyed");
     const toBare = await copyTo(scene, reference, "bare");
-    context.report(`${describe("intake", drained)}; ${describe("COPY", toKeyed)}; ${describe("bare", toBare)}`);
+    context.report(`${describe("intake", drained)}; ${describe("COPY", toBare)}; ${describe("COPY, keyed", toKeyed)}`);
     await scene.pool.query(
       "truncate message_log, meter_values, events, message_log_keyed, meter_values_keyed, message_log_bare, meter_values_bare, message_log_drained, meter_values_drained cascade",
     );
@@ -74,15 +75,15 @@ async function measure(scene: IntakeScene, context: BenchContext): Promise<Bench
     bare?.push(toBare);
   }
   const [o, k, b] = [ours, keyed, bare].map((all) => medianOf(all as Measured[])) as [Measured, Measured, Measured];
-  const per = (m: Measured) => (m.clientUs + m.postgresUs) / m.rows;
+  const per = (all: Measured[] = []) => all.map((m) => (m.clientUs + m.postgresUs) / m.rows);
   return [
     {
-      what: "lane → Postgres with all effects, CPU per row, against COPY of the same rows into tables with the same primary keys",
-      figure: per(o) / per(k),
+      what: "lane → Postgres with all effects, CPU per row, against COPY of the same rows into tables without any index",
+      figure: medianRatio(per(ours), per(bare)),
       unit: "×",
       target: { atMost: 2 },
-      fails: { above: 6 },
-      behind: `${describe("intake", o)}; ${describe("COPY", k)}; ${describe("COPY without any index", b)} (${(per(o) / per(b)).toFixed(2)} ×); ${Math.round(frames / o.seconds)} frames a second`,
+      fails: { above: 10 },
+      behind: `${describe("intake", o)}; ${describe("COPY", b)}; ${describe("COPY into tables with the same primary keys", k)} (${medianRatio(per(ours), per(keyed)).toFixed(2)} ×); ${Math.round(frames / o.seconds)} frames a second`,
     },
   ];
 }

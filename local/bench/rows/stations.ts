@@ -46,7 +46,7 @@ export const stations: Bench = {
           figure: medianRatio(costs(many), costs(few)),
           unit: "×",
           target: { atMost: 1.15 },
-          fails: { above: 3 },
+          fails: { above: 2.5 },
           behind,
         },
         {
@@ -54,7 +54,7 @@ export const stations: Bench = {
           figure: medianRatio(own, costs(few)),
           unit: "×",
           target: { atMost: 1.15 },
-          fails: { above: 3 },
+          fails: { above: 2.5 },
           behind,
         },
       ] satisfies BenchRow[];
