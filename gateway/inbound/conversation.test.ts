@@ -141,3 +141,31 @@ test("what waits for its rate when the connection ends is let go of", () => {
   expect(taken()).toBe(1_000);
   expect(waiting.take(64 * 1024 * 1024)).toBe(true);
 });
+
+test("[I9] an answer that cannot be given ends the connection, and what waited behind it is let go of", () => {
+  const waiting = new WaitingBytes(100);
+  const { conversation, session, receive, closed } = scene(waiting);
+  receive(60);
+  receive(40);
+  const thrown = () => {
+    throw new Error("thrown");
+  };
+  expect(() => conversation.answerInTurn(thrown)).toThrow("thrown");
+  expect([closed, session.open]).toEqual([[1011], false]);
+  expect(waiting.take(100)).toBe(true);
+});
+
+test("a connection is idle while nothing of it is held, few of its CALLs wait, and there is room for one more", () => {
+  const waiting = new WaitingBytes(100);
+  const { conversation, session, receive } = scene(waiting);
+  expect([conversation.isIdle(100), conversation.isIdle(101)]).toEqual([true, false]);
+  // What others wait with counts, too.
+  waiting.take(50);
+  expect([conversation.isIdle(50), conversation.isIdle(51)]).toEqual([true, false]);
+  for (let n = 0; n < 16; n++) expect(conversation.isIdle(1) && conversation.enterLane(0)).toBe(true);
+  expect(conversation.isIdle(1)).toBe(false);
+  conversation.leftLane();
+  expect([conversation.isIdle(1), session.waitingFrames]).toEqual([true, 15]);
+  receive(1);
+  expect(conversation.isIdle(1)).toBe(false);
+});

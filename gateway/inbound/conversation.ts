@@ -130,8 +130,14 @@ export class Conversation {
   answerInTurn(answer: () => void): void {
     const run = () => {
       this.#session.waitingFrames -= 1;
-      answer();
-      this.nextTurn();
+      try {
+        answer();
+      } catch (fault) {
+        this.#session.close(1011, "internal error");
+        throw fault;
+      } finally {
+        this.nextTurn();
+      }
     };
     if (this.#inLane === 0) run();
     else this.#whenLaneEmpty = run;

@@ -7,7 +7,7 @@ import { Session } from "../sockets/session.ts";
 import { Conversation } from "./conversation.ts";
 import { PlainAnswers } from "./plain-answers.ts";
 import type { PlainAction } from "./plain-actions.ts";
-import { resultTail } from "./result-bytes.ts";
+import { ResultBytes, resultTail } from "./result-bytes.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
 
 const ENTRY = Buffer.from('[2,"a1","X",{}] [2,"b22","Y",{}] [2,"c","X",{}]');
@@ -20,6 +20,7 @@ function scene(send: (identity: string, text: string) => boolean = () => true) {
     metrics,
     nowMs: () => Date.UTC(2026, 0, 1),
     monotonicMs: () => 5,
+    results: new ResultBytes(),
     free: (done) => freed.push(done),
   });
   const action = (answer: Uint8Array | undefined): PlainAction => ({
@@ -110,5 +111,17 @@ test("[I9] an answer that cannot be given ends its own connection, and keeps non
   expect(() => answers.told(true, ENTRY)).toThrow("thrown");
   expect([sent.length, closed]).toEqual([2, ["cs-1 1011"]]);
   expect(sessions.map(({ waitingFrames }) => waitingFrames)).toEqual([0, 0, 0]);
+  expect(freed).toEqual([answers]);
+});
+
+test("[I9] a fault in what waits behind a CALL ends its own connection, and keeps no other waiting", () => {
+  const { answers, freed, sent, closed, sessions } = scene();
+  sessions[0]?.conversation?.answerInTurn(() => {
+    throw new Error("thrown behind it");
+  });
+  expect(() => answers.told(true, ENTRY)).toThrow("thrown behind it");
+  expect(sent.map((text) => text.slice(0, 4))).toEqual(["cs-1", "cs-2", "cs-3"]);
+  expect(closed).toEqual(["cs-1 1011"]);
+  expect(sessions.slice(1).map(({ waitingFrames }) => waitingFrames)).toEqual([0, 0]);
   expect(freed).toEqual([answers]);
 });

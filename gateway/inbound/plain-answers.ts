@@ -4,13 +4,15 @@ import type { Conversation } from "./conversation.ts";
 import { timePayload } from "./edge-answers.ts";
 import { letGo } from "./let-go.ts";
 import type { PlainAction } from "./plain-actions.ts";
-import { ResultBytes, resultTail } from "./result-bytes.ts";
+import { resultTail, type ResultBytes } from "./result-bytes.ts";
 import type { Stored } from "./retained-entries.ts";
 
 export interface PlainAnswersDeps {
   metrics: Pick<GatewayMetrics, "backpressureDrops">;
   nowMs(): number;
   monotonicMs(): number;
+  /** One for all: each frame is sent before the next is made. */
+  results: ResultBytes;
   /** From now on it can be used for other CALLs. */
   free(answers: PlainAnswers): void;
 }
@@ -28,7 +30,6 @@ export class PlainAnswers {
   readonly #idsAt: number[] = [];
   readonly #idsEnd: number[] = [];
   readonly #startedAtMs: number[] = [];
-  readonly #frames = new ResultBytes();
   #count = 0;
 
   constructor(deps: PlainAnswersDeps) {
@@ -55,7 +56,7 @@ export class PlainAnswers {
 
   /** Answers them in their order, or lets their stations go. One that cannot be answered keeps none behind it waiting. */
   readonly told: Stored = (stored, entry) => {
-    const { nowMs, monotonicMs, free } = this.#deps;
+    const { nowMs, monotonicMs, results, free } = this.#deps;
     // One time for all of them: they are answered in one go.
     let currentTime: Uint8Array | undefined;
     const answeredAtMs = monotonicMs();
@@ -66,16 +67,19 @@ export class PlainAnswers {
       const session = this.#sessions[at] as Session;
       const conversation = this.#conversations[at] as Conversation;
       try {
-        if (stored) {
-          const tail = action.answer ?? (currentTime ??= resultTail(timePayload(nowMs())));
-          session.send(this.#frames.frame(entry, this.#idsAt[at] as number, this.#idsEnd[at] as number, tail));
-          action.durations.observe((answeredAtMs - (this.#startedAtMs[at] as number)) / 1_000);
-        } else letGo(session, "not-stored", this.#deps.metrics);
+        try {
+          if (stored) {
+            const tail = action.answer ?? (currentTime ??= resultTail(timePayload(nowMs())));
+            session.send(results.frame(entry, this.#idsAt[at] as number, this.#idsEnd[at] as number, tail));
+            action.durations.observe((answeredAtMs - (this.#startedAtMs[at] as number)) / 1_000);
+          } else letGo(session, "not-stored", this.#deps.metrics);
+        } finally {
+          // What waited for it has its turn in here: its faults are its connection's, too.
+          conversation.leftLane();
+        }
       } catch (fault) {
         session.close(1011, "internal error");
         firstFault ??= fault;
-      } finally {
-        conversation.leftLane();
       }
     }
     this.#sessions.fill(undefined);

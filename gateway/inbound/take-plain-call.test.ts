@@ -8,6 +8,7 @@ import { OCPP_VERSIONS, type OcppVersion } from "@dynamo-csms/proto/ocpp-version
 import { expect, test } from "vitest";
 import { Chance, FrameFuzzer, fuzzSettings, validPayload } from "../test/frame-fuzzer.ts";
 import { transactionEventNeedsDecision } from "./action-class.ts";
+import { createTakePlainCall } from "./take-plain-call.ts";
 import { settled, startReceiver, type ReceiverConnection, type ReceiverScene } from "../test/receiver-scene.ts";
 
 /** Says yes to whatever the validators say yes to, so that the short way is taken as often as it ever could be. */
@@ -101,7 +102,8 @@ test.each([
           const action = chance.pick(["Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent"]);
           const valid = validPayload(version, action, "request", chance.oneIn(3)) ?? {};
           const update = action === "TransactionEvent" && chance.oneIn(2) ? { eventType: "Updated" } : {};
-          const payload = JSON.stringify({ ...valid, ...update });
+          // Scanners leave what is not ASCII open.
+          const payload = JSON.stringify({ ...valid, ...update }).replaceAll("é", "e");
           const frame = chance.oneIn(3)
             ? fuzzer.next(version, [])
             : Buffer.from(`[2,"${round}.${turn}.${n}","${action}",${payload}]`);
@@ -168,6 +170,36 @@ test("[I6] [C11] plain CALLs that nobody waits for are borne with up to the boun
   expect([closed, session.waitingFrames]).toEqual([[], 16]);
   receive('[2,"17","Heartbeat",{}]');
   expect(closed).toMatchObject([{ code: 1008 }]);
+});
+
+test("CALLs of one turn came at the same time, those of the next at their own", async () => {
+  const { connect, metrics } = startReceiver();
+  const { session, receive } = connect("1.6");
+  receive('[2,"first","Heartbeat",{}]');
+  await settled();
+  let nowMs = 1_000;
+  const at: number[] = [];
+  const take = createTakePlainCall({
+    lane: {
+      stage(_prefix, atMs) {
+        at.push(atMs);
+        return -1;
+      },
+      stagedBytes: Buffer.alloc(0),
+      tellsLast: () => false,
+      appendStaged: () => undefined,
+    },
+    scanners: GENERATED,
+    metrics,
+    nowMs: () => nowMs++,
+    monotonicMs: () => 0,
+  });
+  const beat = Buffer.from('[2,"1","Heartbeat",{}]');
+  // None is taken where nothing can be staged.
+  expect([take(session, beat), take(session, beat)]).toEqual([false, false]);
+  await new Promise((resolve) => setImmediate(resolve));
+  take(session, beat);
+  expect(at).toEqual([1_000, 1_000, 1_001]);
 });
 
 test.each(["2.0.1", "2.1"] as const)(

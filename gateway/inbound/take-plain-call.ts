@@ -9,6 +9,7 @@ import { CALL_TOKEN_BYTES } from "./conversation.ts";
 import type { LaneWriter } from "./lane-writer.ts";
 import { plainActions, type PlainAction, type PlainActionsDeps } from "./plain-actions.ts";
 import { PlainAnswers, type PlainAnswersDeps } from "./plain-answers.ts";
+import { ResultBytes } from "./result-bytes.ts";
 import { closesEnvelope, scanEnvelope, type CallsByName, type Envelope } from "./scan-envelope.ts";
 
 export interface TakePlainCallDeps {
@@ -41,6 +42,7 @@ export function createTakePlainCall(deps: TakePlainCallDeps): TakePlainCall {
     metrics,
     nowMs,
     monotonicMs,
+    results: new ResultBytes(),
     free: (done) => void (spare.length < SPARE_ANSWERS && spare.push(done)),
   };
   let answers = new PlainAnswers(answering);
