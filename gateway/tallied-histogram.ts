@@ -37,11 +37,14 @@ export class HistogramSeries {
 /** A histogram of a prom-client registry. */
 export class TalliedHistogram<Label extends string> {
   readonly name: string;
+  /** As prom-client's have it. */
+  readonly labelNames: readonly Label[];
   readonly #facts: TalliedHistogramFacts<Label>;
   readonly #series = new Map<string, { labels: Record<Label, string>; series: HistogramSeries }>();
 
   constructor(facts: TalliedHistogramFacts<Label>) {
     this.name = facts.name;
+    this.labelNames = facts.labelNames;
     this.#facts = facts;
     // A registry asks no more of a metric than its name and what `get` tells.
     for (const registry of facts.registers) registry.registerMetric(this as unknown as Histogram<Label>);

@@ -12,6 +12,7 @@ import { createJobMetrics } from "../jobs/job-metrics.ts";
 import { createMailMetrics } from "../mail/mail-metrics.ts";
 import { createWebhookMetrics } from "../webhooks/webhook-metrics.ts";
 import { createBacklogMetrics } from "./backlog-metrics.ts";
+import { tellPools } from "./pool-metrics.ts";
 
 const FOLDER = new URL("../../docs/runbooks/", import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
@@ -34,6 +35,7 @@ async function registered(): Promise<Map<string, readonly string[]>> {
   createIntakeMetrics(registry, () => []);
   createJobMetrics(registry);
   createBacklogMetrics(registry);
+  tellPools(registry, {});
   createWebhookMetrics(registry);
   createMailMetrics(registry);
   createDecisionsMetrics(registry, () => 0);

@@ -6,6 +6,7 @@ import { describeFault } from "../fault-kind.ts";
 import { pause } from "../jobs/pause.ts";
 import { readBacklogs } from "./backlogs.ts";
 import { readClocks } from "./clocks.ts";
+import { createFleetMetrics, readFleet, readQueues } from "./fleet-metrics.ts";
 import { type LaneStatus, overviewLanes } from "./lane-overview.ts";
 import { readRedisState } from "./redis-state.ts";
 
@@ -35,6 +36,7 @@ export function createBacklogMetrics(registry: Registry) {
     return made;
   };
   return {
+    fleet: createFleetMetrics(registry),
     readAt: gauge(
       "dynamo_backlogs_read_timestamp_seconds",
       "When the numbers of this process about the whole deployment were last read, Unix time",
@@ -150,6 +152,19 @@ export async function readOnce({ sql, redis, metrics, log }: Deps): Promise<void
       metrics.laneEntries.set(lanes.reduce((sum, lane) => sum + lane.waitingEntries, 0));
       metrics.laneLate.set(Math.max(0, ...lanes.map((lane) => lane.oldestWaitingMs)) / 1_000);
     }),
+    attempt(
+      {
+        single: [metrics.fleet.pendingDeliveries],
+        labelled: [
+          metrics.fleet.chargePoints,
+          metrics.fleet.commissionings,
+          metrics.fleet.checks,
+          metrics.fleet.openCommands,
+        ],
+      },
+      () => readFleet(sql, metrics.fleet),
+    ),
+    attempt({ labelled: [metrics.fleet.queueJobs] }, () => readQueues(redis, metrics.fleet)),
     attempt({ labelled: [metrics.clocks] }, async () => {
       for (const { server, aheadMs } of await readClocks({ sql, redis }))
         metrics.clocks.set({ server }, aheadMs / 1_000);

@@ -47,7 +47,9 @@ export function createDeliveryWork(deps: DeliveryDeps): DurableWork {
 
   /** @returns whether the receiver kept its time. */
   async function attemptAndRecord(claimed: ClaimedDelivery): Promise<boolean> {
+    const ended = deps.metrics.seconds.startTimer();
     const outcome = await attempt(deps, claimed);
+    ended();
     places.answered(claimed.endpointId, outcome.kind !== "timed-out");
     await writeDown(deps, claimed, outcome);
     return outcome.kind !== "timed-out";

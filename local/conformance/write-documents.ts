@@ -3,6 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOLDERS } from "../folders.ts";
+import { dashboardFiles } from "../observability/dashboard-files.ts";
+import { METRICS_PAGE, metricsPage } from "../observability/metrics-page.ts";
 import { SCALING_PAGE, scalingPage } from "../loadtest/scaling-page.ts";
 import { cataloguePage } from "./catalogue-page.ts";
 import { CATALOGUES } from "./catalogues.ts";
@@ -13,3 +15,5 @@ for (const catalogue of CATALOGUES) writeFileSync(join(FOLDERS.root, "docs", cat
 writeFileSync(join(FOLDERS.root, "docs", "supported-actions.md"), await supportedActionsPage());
 writeFileSync(readme, await readmeWithSummary(readFileSync(readme, "utf8")));
 writeFileSync(SCALING_PAGE, scalingPage(readFileSync(SCALING_PAGE, "utf8")));
+writeFileSync(METRICS_PAGE, await metricsPage());
+for (const { path, text } of dashboardFiles()) writeFileSync(path, text);

@@ -4,13 +4,18 @@ import type { Cluster, ProgramName } from "./cluster.ts";
 export type ReadMetrics = () => Promise<ReadonlyMap<string, number>>;
 
 /** Finds the internal port of a process in its log. To be called before the log gets long. */
-export function metricsOf(cluster: Cluster, program: ProgramName): ReadMetrics {
+export function internalPortOf(cluster: Cluster, program: ProgramName): number {
   const ready = cluster
     .log(program)
     .split("\n")
     .findLast((line) => line.includes('"msg":"ready"'));
   if (ready === undefined) throw new Error(`${program} never said that it is ready`);
-  const { internalPort } = JSON.parse(ready) as { internalPort: number };
+  return (JSON.parse(ready) as { internalPort: number }).internalPort;
+}
+
+/** To be called before the log gets long, as `internalPortOf`. */
+export function metricsOf(cluster: Cluster, program: ProgramName): ReadMetrics {
+  const internalPort = internalPortOf(cluster, program);
   return async () => {
     const response = await fetch(`http://127.0.0.1:${internalPort}/metrics`);
     const text = await response.text();

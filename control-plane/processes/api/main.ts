@@ -9,6 +9,7 @@ import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openOrm, openPool } from "../../database.ts";
+import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { composeApi } from "./compose.ts";
 import { readConfig } from "./config.ts";
@@ -25,6 +26,7 @@ const redis = connectRedis(config.redis, "commands", { connectionName: "api", lo
 const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "api", log });
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellPools(registry, { requests: pool });
 tellCertificates(registry, { pdf_signing: config.pdfSigner.notAfter });
 const api = await composeApi(config, { orm, pool, redis, subscriber }, registry, log);
 

@@ -14,6 +14,7 @@ import { openPool } from "../../database.ts";
 import { BoundedWork } from "../../decisions/bounded-work.ts";
 import { createDecisionsMetrics } from "../../decisions/decisions-metrics.ts";
 import { createDecisionsServer } from "../../decisions/decisions-server.ts";
+import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { readConfig } from "./config.ts";
 
@@ -38,6 +39,7 @@ const outsideWork = new BoundedWork({ concurrency: OUTSIDE_CONCURRENCY, waiting:
 const certificates = openCertificateDecisions(config.certificates);
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellPools(registry, { decisions: pool });
 tellCertificates(registry, { decisions: config.tls?.certificate });
 const server = createDecisionsServer({
   pool,

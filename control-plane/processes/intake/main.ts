@@ -12,6 +12,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool, sqlOn } from "../../database.ts";
 import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
+import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { createMeterShapes } from "../../transactions/meter-shapes.ts";
 import { readConfig } from "./config.ts";
@@ -31,6 +32,7 @@ const redis = connectRedis(config.redis, "commands", { connectionName: "intake",
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellPools(registry, { batches: pool, shapes: shapesPool });
 let lanes: LaneSupervisor | undefined;
 const metrics = createIntakeMetrics(registry, () => lanes?.lagsMs() ?? []);
 lanes = createLaneSupervisor({

@@ -34,6 +34,7 @@ import { createMailMetrics } from "../../mail/mail-metrics.ts";
 import { createMailWork } from "../../mail/send-mail.ts";
 import { openSmtp } from "../../mail/smtp-transport.ts";
 import { createBacklogMetrics, createBacklogReader } from "../../operations/backlog-metrics.ts";
+import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { carryOutErasures } from "../../personal-data/erasures.ts";
 import { keepPartitions, type PartitionedTable } from "../../retention/time-partitions.ts";
@@ -71,6 +72,7 @@ const workerRedis = connectRedis(config.redis, "blocking", { connectionName: "jo
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellPools(registry, { work: pool, sweeps: sweepPool });
 const metrics = createJobMetrics(registry);
 
 const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
