@@ -166,6 +166,7 @@ const commands = createCommandListener({
     log,
   }),
   probe,
+  drain: () => process.kill(process.pid, "SIGTERM"),
   secretsKey: config.secretsKey,
   log,
 });

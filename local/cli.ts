@@ -10,9 +10,13 @@ import { readState } from "./stack-state.ts";
 
 const state = readState(FOLDERS.state);
 const credentials = state && isAlive(state.supervisor) ? readCredentials() : undefined;
-if (!credentials && !process.env["DATABASE_URL"]) {
+const args = process.argv.slice(2);
+// What asks for words alone needs no servers.
+const asksForWords =
+  args.length === 0 || args[0] === "completion" || args.some((arg) => arg === "--help" || arg === "-h");
+if (!credentials && !process.env["DATABASE_URL"] && !asksForWords) {
   console.error("nothing runs here: npm start first, or set DATABASE_URL and REDIS_URL");
-  process.exit(1);
+  process.exit(2);
 }
 const running = credentials && {
   DATABASE_URL: credentials.postgres_url,
@@ -23,7 +27,7 @@ const running = credentials && {
 };
 const child = spawn(
   process.execPath,
-  ["--conditions=source", join(FOLDERS.root, "control-plane/processes/cli/main.ts"), ...process.argv.slice(2)],
+  ["--conditions=source", join(FOLDERS.root, "control-plane/processes/cli/main.ts"), ...args],
   {
     env: {
       ...running,
@@ -39,7 +43,9 @@ const child = spawn(
     stdio: "inherit",
   },
 );
-child.on("exit", (code) => process.exit(code ?? 1));
+// From a terminal the child has it as well, and takes the second for the same. Its end is ours: it may have to tidy up.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
 
 /** The local stack's own secret, unless the person has set another. */
 function secretFile(variable: string, name: string): Record<string, string> {

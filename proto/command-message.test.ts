@@ -32,6 +32,8 @@ const later: NodeMessage[] = [
   { v: 1, kind: "refresh", identity },
   { v: 1, kind: "probe", identity, epoch: 12, probeId: "gw-2 1", askerNodeId: "gw-2", techInfo: "a fourth takeover" },
   { v: 1, kind: "probed", probeId: "gw-2 1", alive: true },
+  { v: 1, kind: "close", identity, belowEpoch: 12, reason: "operator" },
+  { v: 1, kind: "drain" },
 ];
 const head = { v: 1, commandId: command.commandId, nodeId: "gw-1", epoch: command.epoch } as const;
 const reports: CommandReport[] = [
@@ -66,10 +68,10 @@ describe("command message", () => {
       { ok: true, value: command },
       { ok: true, value: close },
     ]);
-    expect(lines.slice(-4).map((line) => decodeNodeMessage(line))).toEqual(
+    expect(lines.slice(-6).map((line) => decodeNodeMessage(line))).toEqual(
       [validFor, ...later].map((value) => ({ ok: true, value })),
     );
-    expect(lines.slice(2, -4).map((line) => decodeCommandReport(line))).toEqual(
+    expect(lines.slice(2, -6).map((line) => decodeCommandReport(line))).toEqual(
       reports.map((value) => ({ ok: true, value })),
     );
   });

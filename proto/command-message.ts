@@ -39,14 +39,15 @@ export interface CommandMessage {
   askerId: string;
 }
 
-/** Close the station's socket: another connection took over, or its access was revoked. */
+/** Close the station's socket: another connection took over, its access was revoked, or an operator asked for it (it may come back at once). */
 export interface CloseMessage {
   v: typeof COMMAND_FORMAT;
   kind: "close";
   identity: StationIdentity;
   /** Only a connection with a lower epoch is closed. */
   belowEpoch: number;
-  reason: "superseded" | "revoked";
+  /** A gateway that does not know it closes the connection all the same, as superseded. */
+  reason: "superseded" | "revoked" | "operator";
 }
 
 /** The station's record in the registry changed: whoever holds the station reads it again. */
@@ -54,6 +55,12 @@ export interface RefreshMessage {
   v: typeof COMMAND_FORMAT;
   kind: "refresh";
   identity: StationIdentity;
+}
+
+/** End in order, as on SIGTERM: an operator empties this node. */
+export interface DrainMessage {
+  v: typeof COMMAND_FORMAT;
+  kind: "drain";
 }
 
 /** From a gateway that is about to take a contested station over: does the connection of this epoch still answer a ping? */
@@ -77,7 +84,7 @@ export interface ProbedMessage {
   alive: boolean;
 }
 
-export type NodeMessage = CommandMessage | CloseMessage | RefreshMessage | ProbeMessage | ProbedMessage;
+export type NodeMessage = CommandMessage | CloseMessage | RefreshMessage | DrainMessage | ProbeMessage | ProbedMessage;
 
 /** Final states of a command (design: "Commands"). */
 export type CommandState = "accepted" | "rejected" | "error" | "timeout" | "not_connected" | "unknown";
@@ -114,7 +121,7 @@ export const encodeCommandReport = (report: CommandReport): string => JSON.strin
 
 /** Reads a message of the node channel; says why when this build cannot. */
 export function decodeNodeMessage(text: string): Result<NodeMessage, string> {
-  return decode<NodeMessage>(text, ["command", "close", "refresh", "probe", "probed"]);
+  return decode<NodeMessage>(text, ["command", "close", "refresh", "drain", "probe", "probed"]);
 }
 
 /** Reads a report of the asker channel; says why when this build cannot. */

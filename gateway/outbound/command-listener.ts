@@ -29,12 +29,14 @@ export interface CommandListenerDeps {
   /** A connection of its own: it is in subscriber mode from `start` on. */
   subscriber: RedisConnection;
   publisher: RedisConnection;
-  sessions: Pick<SessionRegistry, "get" | "supersede" | "revoke">;
+  sessions: Pick<SessionRegistry, "get" | "supersede" | "revoke" | "disconnect">;
   outgoing: Pick<OutgoingCalls, "enqueue" | "refuse">;
   /** Reads the record of a station that is connected here again. Never rejects. */
   refreshRecord(identity: StationIdentity): Promise<void>;
   /** Answers other nodes, and gets their answers. */
   probe: Pick<LivenessProbe, "onProbe" | "onProbed">;
+  /** Ends this process in order, as SIGTERM does. */
+  drain(): void;
   /** Opens sealed payloads. */
   secretsKey: SecretsKey;
   log: Logger;
@@ -117,6 +119,8 @@ export function createCommandListener(deps: CommandListenerDeps) {
     if (message.kind === "refresh") return void deps.refreshRecord(message.identity);
     if (message.kind === "probe") return void deps.probe.onProbe(message);
     if (message.kind === "probed") return deps.probe.onProbed(message);
+    if (message.kind === "drain") return deps.drain();
+    if (message.reason === "operator") return void sessions.disconnect(message.identity, message.belowEpoch);
     if (message.reason === "revoked") sessions.revoke(message.identity, message.belowEpoch);
     else sessions.supersede(message.identity, message.belowEpoch);
   }

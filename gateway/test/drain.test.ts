@@ -1,4 +1,4 @@
-import { COMMAND_FORMAT, encodeNodeMessage } from "@dynamo-csms/proto/command-message";
+import { COMMAND_FORMAT, encodeNodeMessage, type NodeMessage } from "@dynamo-csms/proto/command-message";
 import { lane, nodeCommands, nodeLease } from "@dynamo-csms/proto/redis-keys";
 import { decodeEntry } from "@dynamo-csms/proto/stream-entry";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -128,4 +128,23 @@ test("a configuration that cannot work ends the start with every mistake named",
   await expect(world.gateway({ REDIS_URL: "", STATION_PEPPERS: "nonsense", GATEWAY_PORT: "x" })).rejects.toThrow(
     /GATEWAY_PORT(.|\n)*REDIS_URL(.|\n)*STATION_PEPPERS/,
   );
+});
+
+test("a node that is told to drain ends as on SIGTERM; a station that is told to go may come back at once", async () => {
+  const gateway = await world.gateway();
+  const registered = await world.register();
+  const first = await connectStation(gateway.url, registered);
+  const { epoch } = await world.owner(registered.identity);
+  const tell = (message: NodeMessage) => world.redis.spublish(nodeCommands(gateway.nodeId), encodeNodeMessage(message));
+  const { identity } = registered;
+  const close = { v: COMMAND_FORMAT, kind: "close", identity, reason: "operator" } as const;
+  // An older wish is not for this connection.
+  await tell({ ...close, belowEpoch: Number(epoch) });
+  await tell({ ...close, belowEpoch: Number(epoch) + 1 });
+  expect(await first.closed).toMatchObject({ code: 1012, reason: "disconnected by an operator" });
+  const second = await connectStation(gateway.url, registered);
+  await tell({ v: COMMAND_FORMAT, kind: "drain" });
+  expect((await second.closed).code).toBe(1012);
+  expect(await gateway.ended).toBe(0);
+  expect(await world.redis.exists(nodeLease(gateway.nodeId))).toBe(0);
 });

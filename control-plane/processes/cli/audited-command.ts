@@ -1,8 +1,8 @@
 import { userInfo } from "node:os";
-import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { beginAudit } from "../../audit/audit-trail.ts";
 import { ConfigReader } from "../../config-reader.ts";
 import { openPool, sqlOn } from "../../database.ts";
+import type { CommandIo } from "./cli-command.ts";
 import { CliMistake } from "./cli-mistake.ts";
 
 /**
@@ -11,9 +11,8 @@ import { CliMistake } from "./cli-mistake.ts";
  */
 export async function auditedCommand(
   action: string,
-  flags: Record<string, unknown> & { org?: string | undefined },
-  env: Environment,
-  readFile: (path: string) => string,
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+  { env, readFile }: CommandIo,
   run: () => Promise<void>,
 ): Promise<void> {
   const read = new ConfigReader(env, readFile);
@@ -23,7 +22,7 @@ export async function auditedCommand(
   try {
     const organizations = await sql.query<{ id: string }>(
       `select id from organizations where $1::text is null or id = $1 order by id limit 2`,
-      [flags.org ?? null],
+      [flags["org"] ?? null],
     );
     const entry = await beginAudit(sql, {
       actor: { kind: "cli", id: userInfo().username },

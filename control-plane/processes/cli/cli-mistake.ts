@@ -1,4 +1,4 @@
-/** What the caller can put right: shown without a stack. */
+/** What the caller can put right: shown without a stack, exit code 2. Says what to do. */
 export class CliMistake extends Error {
   constructor(message: string) {
     super(message);
@@ -6,8 +6,10 @@ export class CliMistake extends Error {
   }
 }
 
-/** The flag's value, or a CliMistake that names it. */
-export function required(value: string | undefined, flag: string): string {
-  if (value === undefined || value.trim() === "") throw new CliMistake(`--${flag} is missing; --help shows how`);
-  return value;
+/** A server that is not there now: the same command may do later. Exit code 3. */
+export class ServerAway extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ServerAway";
+  }
 }

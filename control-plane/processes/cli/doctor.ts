@@ -20,7 +20,8 @@ import { readConfig as readApiConfig } from "../api/config.ts";
 import { readConfig as readDecisionsConfig } from "../decisions/config.ts";
 import { readConfig as readIntakeConfig } from "../intake/config.ts";
 import { readConfig as readJobsConfig } from "../jobs/config.ts";
-import { CliMistake } from "./cli-mistake.ts";
+import { type CommandIo, defineCommand } from "./cli-command.ts";
+import { visible } from "./table.ts";
 
 type ReadFile = (path: string) => string;
 
@@ -42,22 +43,16 @@ const CERTIFICATES = [
  * Examines the deployment and prints what is wrong and what to do. Every part has its own time limit, so an outage of one
  * hides no other. Exit code 1 when there is a problem; warnings leave it 0.
  */
-export async function doctor(
-  flags: { output?: string | undefined },
-  env: Environment,
-  readFile: ReadFile,
-): Promise<void> {
-  const output = flags.output ?? "text";
-  if (output !== "text" && output !== "json") throw new CliMistake("--output: want text or json");
-  const findings = await examine(env, readFile);
+async function doctor(_flags: object, io: CommandIo): Promise<void> {
+  const findings = await examine(io.env, io.readFile);
   const count = (status: Finding["status"]) => findings.filter((finding) => finding.status === status).length;
   const sum = { problems: count("problem"), warnings: count("warning") };
-  if (output === "json") console.log(JSON.stringify({ ...sum, findings }));
+  if (io.output === "json") io.print({ ...sum, findings });
   else {
-    for (const finding of findings) console.log(inLines(finding));
-    console.log(`\n${sum.problems} problems, ${sum.warnings} warnings`);
+    for (const finding of findings) io.write(`${inLines(finding, io.colours)}\n`);
+    io.write(`\n${sum.problems} problems, ${sum.warnings} warnings\n`);
   }
-  if (sum.problems > 0) process.exitCode = 1;
+  if (sum.problems > 0) io.fail();
 }
 
 async function examine(env: Environment, readFile: ReadFile): Promise<Finding[]> {
@@ -156,8 +151,23 @@ function passwordIn(url: string | undefined): string[] {
   }
 }
 
-function inLines({ check, status, seen, remedy, runbook }: Finding): string {
-  const head = `${status.padEnd(8)} ${check}: ${seen}`;
+const COLOURS: Readonly<Record<Finding["status"], string>> = { ok: "32", warning: "33", problem: "31" };
+
+function inLines({ check, status, seen, remedy, runbook }: Finding, colours: boolean): string {
+  const word = status.padEnd(8);
+  const head = `${colours ? `\u001B[${COLOURS[status]}m${word}\u001B[0m` : word} ${check}: ${visible(seen)}`;
   const more = [remedy, runbook && `docs/runbooks/${runbook}.md`].filter(Boolean).map((line) => `\n         → ${line}`);
   return head + more.join("");
 }
+
+/** What is wrong with the deployment, and what to do. */
+export const doctorCommand = defineCommand({
+  name: "doctor",
+  summary: "Says what is wrong with the deployment and what to do.",
+  more: "Exit code 0: no problem was found. It changes nothing and shows no secret.",
+  flags: {},
+  examples: ["doctor", "doctor -o json"],
+  reads: true,
+  prefersTable: true,
+  run: doctor,
+});

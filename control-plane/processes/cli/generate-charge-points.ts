@@ -2,23 +2,23 @@ import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
 import { isOcppVersion, OCPP_VERSIONS, type OcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import type { Environment } from "@dynamo-csms/proto/process/environment";
 import type pg from "pg";
 import { ConfigReader } from "../../config-reader.ts";
 import { inTransaction, sqlOn } from "../../database.ts";
 import { newId } from "../../ids.ts";
 import { newProvisioningPassword, verifierOf } from "../../stations/provisioning-password.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
-import { CliMistake, required } from "./cli-mistake.ts";
-import { findOrganization } from "./organization.ts";
+import { type CommandIo, defineCommand, ORG, PROJECT } from "./cli-command.ts";
+import { CliMistake } from "./cli-mistake.ts";
+import { findOrganization } from "./organizations.ts";
 import { showProgress } from "./progress.ts";
 import { requestRegistryWrites } from "../../stations/station-registry.ts";
 import { withServers } from "./with-servers.ts";
 
 interface Flags {
-  count?: string | undefined;
-  ocpp?: string | undefined;
-  out?: string | undefined;
+  count: string;
+  ocpp: string;
+  out: string;
   accepted?: boolean | undefined;
   org?: string | undefined;
   project?: string | undefined;
@@ -38,15 +38,14 @@ interface Made {
  */
 export async function generateChargePoints(
   flags: Flags,
-  env: Environment,
-  readFile: (path: string) => string,
+  { env, readFile, note }: Pick<CommandIo, "env" | "readFile" | "note">,
 ): Promise<void> {
-  const count = Number(required(flags.count, "count"));
+  const count = Number(flags.count);
   if (!Number.isInteger(count) || count < 1 || count > 10_000_000)
     throw new CliMistake("--count: want an integer from 1 to 10000000");
-  const version = required(flags.ocpp, "ocpp");
+  const version = flags.ocpp;
   if (!isOcppVersion(version)) throw new CliMistake(`--ocpp: want one of ${OCPP_VERSIONS.join(", ")}`);
-  const out = required(flags.out, "out");
+  const { out } = flags;
 
   const read = new ConfigReader(env, readFile);
   const config = read.finish({
@@ -81,7 +80,7 @@ export async function generateChargePoints(
     progress.end();
     csv.end();
     await finished(csv);
-    console.error(`${count} charge points registered, credentials in ${out}`);
+    note(`${count} charge points registered, credentials in ${out}`);
   });
 }
 
@@ -120,3 +119,19 @@ async function insertStations(
     await requestRegistryWrites(sql, [...stationIds.values()]);
   });
 }
+
+/** For load tests. */
+export const generateCommand = defineCommand({
+  name: "charge-points generate",
+  summary: "Registers many new charge points, and writes charge_point_id,password lines.",
+  flags: {
+    count: { value: "N", required: true, help: "how many" },
+    ocpp: { value: "VERSION", required: true, help: OCPP_VERSIONS.join(", "), choices: OCPP_VERSIONS },
+    out: { value: "FILE", required: true, help: "where the lines go; only you can read it" },
+    accepted: { help: "as if they had booted before" },
+    org: ORG,
+    project: PROJECT,
+  },
+  examples: ["charge-points generate --count 100 --ocpp 1.6 --accepted --out stations.csv"],
+  run: generateChargePoints,
+});

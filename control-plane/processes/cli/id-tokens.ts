@@ -1,4 +1,3 @@
-import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { z } from "zod";
 import { forgetTokens } from "../../authorization/authorization-cache.ts";
 import {
@@ -9,21 +8,21 @@ import {
   putIdTokens,
   TOKEN_STATUSES,
 } from "../../authorization/id-tokens.ts";
-import { ConfigReader } from "../../config-reader.ts";
-import { openPool, sqlOn } from "../../database.ts";
+import { sqlOn } from "../../database.ts";
 import { oneLine } from "../../http/fields.ts";
 import { isoSeconds } from "../../http/iso-time.ts";
-import { CliMistake, required } from "./cli-mistake.ts";
-import { findOrganization } from "./organization.ts";
-import { withServers } from "./with-servers.ts";
+import { type CommandIo, defineCommand, ORG } from "./cli-command.ts";
+import { CliMistake } from "./cli-mistake.ts";
+import { findOrganization } from "./organizations.ts";
+import { onPostgres, readShared, withServers } from "./with-servers.ts";
 
 interface Flags {
-  token?: string | undefined;
-  org?: string | undefined;
-  status?: string | undefined;
-  "expires-at"?: string | undefined;
-  group?: string | undefined;
-  "max-active"?: string | undefined;
+  token: string;
+  org: string | undefined;
+  status: string | undefined;
+  "expires-at": string | undefined;
+  group: string | undefined;
+  "max-active": string | undefined;
 }
 
 const PAGE = 1_000;
@@ -32,36 +31,30 @@ const PAGE = 1_000;
 const MAX_TOKEN = 255;
 
 /** Adds a token that charge points may authorize with, or changes it. A gateway that answers alone learns it too. */
-export async function addIdToken(flags: Flags, env: Environment, readFile: (path: string) => string): Promise<void> {
+async function addIdToken(flags: Flags, io: CommandIo): Promise<void> {
   const token = readToken(flags);
-  const read = new ConfigReader(env, readFile);
-  await withServers(read.finish(read.shared()), async ({ pool, redis }) => {
+  await withServers(readShared(io), async ({ pool, redis }) => {
     const orgId = await findOrganization(sqlOn(pool), flags.org);
     const [stored] = await putIdTokens(sqlOn(pool), orgId, [token]);
     if (stored === undefined) throw new Error("a token was neither added nor replaced");
     // After the commit: whoever fills the cache again reads the new status.
     await forgetTokens(redis, orgId, [stored]);
-    console.log(JSON.stringify({ org_id: orgId, ...shown(stored), added: stored.added }));
+    io.print({ org_id: orgId, ...shown(stored), added: stored.added });
   });
 }
 
 /** Prints the organisation's tokens, newest first, one JSON object per line. */
-export async function listTokens(flags: Flags, env: Environment, readFile: (path: string) => string): Promise<void> {
-  const read = new ConfigReader(env, readFile);
-  const { databaseUrl } = read.finish({ databaseUrl: read.databaseUrl() });
-  const pool = openPool(databaseUrl, 1, "dynamo cli");
-  try {
+async function listTokens({ org }: Pick<Flags, "org">, io: CommandIo): Promise<void> {
+  await onPostgres(io, async (pool) => {
     const sql = sqlOn(pool);
-    const orgId = await findOrganization(sql, flags.org);
+    const orgId = await findOrganization(sql, org);
     for (let after: string[] | undefined = []; after !== undefined;) {
       const page: IdToken[] = await listIdTokens(sql, orgId, {}, PAGE, after);
-      for (const token of page) console.log(JSON.stringify(shown(token)));
+      for (const token of page) io.print(shown(token));
       const last = page.at(-1);
       after = last === undefined ? undefined : [last.createdAtText, last.id];
     }
-  } finally {
-    await pool.end();
-  }
+  });
 }
 
 function readToken(flags: Flags): IdTokenEntry {
@@ -70,7 +63,6 @@ function readToken(flags: Flags): IdTokenEntry {
     if (!value.success) throw new CliMistake(`--${name}: want one line of 1 to ${max} characters`);
     return value.data.trim();
   };
-  required(flags.token, "token");
   const status = TOKEN_STATUSES.find((known) => known === (flags.status ?? "Accepted"));
   if (status === undefined) throw new CliMistake(`--status: want one of ${TOKEN_STATUSES.join(", ")}`);
   const expiresAt = flags["expires-at"];
@@ -103,3 +95,34 @@ const shown = ({ token, status, expiresAt, groupToken, maxActiveTransactions }: 
   group: groupToken,
   max_active: maxActiveTransactions,
 });
+
+/** Cards and other tokens that charge points may authorize with. */
+export const idTokenCommands = [
+  defineCommand({
+    name: "id-tokens add",
+    summary: "Adds an RFID card or other token that charge points may authorize with, or changes it.",
+    flags: {
+      token: { value: "TOKEN", required: true, help: "as charge points send it, in any case" },
+      org: ORG,
+      status: { value: "STATUS", help: "Accepted, if nothing is said", choices: TOKEN_STATUSES },
+      "expires-at": { value: "TIME", help: "when it ends, such as 2027-01-01T00:00:00Z" },
+      group: { value: "TOKEN", help: "tokens of one group may end each other's sessions" },
+      "max-active": { value: "N|unlimited", help: "sessions at once; 1, if nothing is said" },
+    },
+    examples: [
+      "id-tokens add --token 04A2B3C4D5E680",
+      "id-tokens add --token 04A2B3C4D5E681 --group fleet-7 --expires-at 2099-12-31T23:59:59Z --max-active unlimited",
+      "id-tokens add --token 04A2B3C4D5E680 --status Blocked",
+    ],
+    run: addIdToken,
+  }),
+  defineCommand({
+    name: "id-tokens list",
+    summary: "Prints an organisation's tokens, newest first.",
+    flags: { org: ORG },
+    examples: ["id-tokens list"],
+    columns: ["token", "status", "expires_at", "group", "max_active"],
+    reads: true,
+    run: listTokens,
+  }),
+];

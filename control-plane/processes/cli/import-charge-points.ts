@@ -1,25 +1,25 @@
 import { once } from "node:events";
 import { createWriteStream, existsSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { finished } from "node:stream/promises";
-import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { ConfigReader } from "../../config-reader.ts";
 import { sqlOn } from "../../database.ts";
 import { type Imported, importChargePoints, type ImportTarget } from "../../stations/import-charge-points.ts";
 import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
-import { CliMistake, required } from "./cli-mistake.ts";
-import { findOrganization } from "./organization.ts";
+import { type CommandIo, defineCommand, ORG, PROJECT } from "./cli-command.ts";
+import { CliMistake } from "./cli-mistake.ts";
+import { findOrganization } from "./organizations.ts";
 import { showProgress } from "./progress.ts";
 import { firstOf, readImportFile } from "./read-import-file.ts";
 import { type Servers, withServers } from "./with-servers.ts";
 
 interface Flags {
-  file?: string | undefined;
-  out?: string | undefined;
-  org?: string | undefined;
-  project?: string | undefined;
-  accepted?: boolean | undefined;
-  resume?: boolean | undefined;
-  "allow-weak"?: boolean | undefined;
+  file: string;
+  out: string;
+  org: string | undefined;
+  project: string | undefined;
+  accepted: boolean | undefined;
+  resume: boolean | undefined;
+  "allow-weak": boolean | undefined;
 }
 
 /** Stations per transaction, and per round of writing the registry. */
@@ -32,9 +32,8 @@ const HEADING = "line,identity,charge_point_id\n";
  * its lines are written. An import that was broken off goes on with --resume: what the output tells is left out, and what is
  * registered exactly as the file says, by the batch whose lines were not written any more, counts as imported.
  */
-export async function importFleet(flags: Flags, env: Environment, readFile: (path: string) => string): Promise<void> {
-  const file = required(flags.file, "file");
-  const out = required(flags.out, "out");
+async function importFleet(flags: Flags, { env, readFile, note }: CommandIo): Promise<void> {
+  const { file, out } = flags;
   const resume = flags.resume === true;
   const written = linesWritten(out, resume);
   const units = await readImportFile(file, {
@@ -82,7 +81,7 @@ export async function importFleet(flags: Flags, env: Environment, readFile: (pat
       progress.at(written.size + from + batch.length);
     }
     await close();
-    console.error(`${units.length} charge points imported, their ids in ${out}`);
+    note(`${units.length} charge points imported, their ids in ${out}`);
   });
 }
 
@@ -112,3 +111,24 @@ async function checkProject({ pool }: Servers, orgId: string, projectId: string 
   const rows = await sqlOn(pool).query(`select 1 from projects where id = $1 and org_id = $2`, [projectId, orgId]);
   if (rows.length === 0) throw new CliMistake(`there is no project ${projectId} in the organisation ${orgId}`);
 }
+
+/** A fleet from another back end. */
+export const importCommand = defineCommand({
+  name: "charge-points import",
+  summary: "Takes a fleet over with its identities and passwords.",
+  more: "The CSV's first line names the columns; a file with a mistake imports nothing.",
+  flags: {
+    file: { value: "FILE", required: true, help: "the fleet" },
+    out: { value: "FILE", required: true, help: "what became of each line" },
+    accepted: { help: "as if they had booted here before" },
+    "allow-weak": { help: "takes passwords shorter than 16 bytes" },
+    resume: { help: "goes on with an import that was broken off" },
+    org: ORG,
+    project: PROJECT,
+  },
+  examples: [
+    "charge-points import --file fleet.csv --accepted --out imported.csv",
+    "charge-points import --file fleet.csv --accepted --resume --out imported.csv",
+  ],
+  run: importFleet,
+});

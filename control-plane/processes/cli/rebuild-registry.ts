@@ -1,6 +1,6 @@
-import type { Environment } from "@dynamo-csms/proto/process/environment";
 import { ConfigReader } from "../../config-reader.ts";
 import { rebuildRegistry } from "../../stations/registry-outbox.ts";
+import { type CommandIo, defineCommand } from "./cli-command.ts";
 import { withServers } from "./with-servers.ts";
 
 /** Stations per round: one statement in Postgres, and as many records in Redis. */
@@ -10,11 +10,7 @@ const PAGE = 1_000;
  * Writes what the gateways have to know of each station into Redis again, from Postgres: after a Redis that lost its data,
  * or a Postgres that was restored to an earlier time. Safe to run at any time, and twice.
  */
-export async function rebuildStationRegistry(
-  _flags: object,
-  env: Environment,
-  readFile: (path: string) => string,
-): Promise<void> {
+async function rebuildStationRegistry(_flags: object, { env, readFile, print }: CommandIo): Promise<void> {
   const read = new ConfigReader(env, readFile);
   const config = read.finish({
     ...read.shared(),
@@ -23,6 +19,16 @@ export async function rebuildStationRegistry(
   await withServers(config, async ({ pool, redis }) => {
     const { heartbeatIntervalSeconds } = config;
     const stations = await rebuildRegistry({ pool, redis, heartbeatIntervalSeconds, pageSize: PAGE });
-    console.log(JSON.stringify({ stations }));
+    print({ stations });
   });
 }
+
+/** After a Redis that lost its data. */
+export const registryCommand = defineCommand({
+  name: "registry rebuild",
+  summary: "Writes all charge points into the gateways' registry in Redis again.",
+  more: "After a Redis that lost its data or a Postgres that was restored; at any time, and twice.",
+  flags: {},
+  examples: ["registry rebuild"],
+  run: rebuildStationRegistry,
+});

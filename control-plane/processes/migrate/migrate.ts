@@ -15,7 +15,7 @@ const MAX_ATTEMPTS = 300;
 /**
  * Runs the migrations that are missing, each in a transaction of its own. Waits up to `waitMs` for Postgres, for another
  * process that migrates, and for a moment in which the tables are free; in between whoever uses them goes on.
- * Rejects when Postgres stays away or a migration fails: then it and those behind it took no effect. Safe to run again.
+ * Resolves to the names of those that it ran. Rejects when Postgres stays away or a migration fails: then it and those behind it took no effect. Safe to run again.
  */
 export async function migrate({
   databaseUrl,
@@ -25,7 +25,7 @@ export async function migrate({
   databaseUrl: string;
   waitMs: number;
   log: Logger;
-}): Promise<void> {
+}): Promise<string[]> {
   const lock = await connectPatiently(databaseUrl, waitMs, log);
   try {
     // Of the session, not of a transaction: the migrator has connections and transactions of its own.
@@ -36,6 +36,7 @@ export async function migrate({
       await upPatiently(orm, log);
       const migrations = (await orm.migrator.getExecuted()).map(({ name }) => name).filter((name) => !before.has(name));
       log.info({ migrations }, migrations.length > 0 ? "migrated" : "nothing to migrate");
+      return migrations;
     } finally {
       await orm.close();
     }
