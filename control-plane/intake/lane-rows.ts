@@ -13,11 +13,16 @@ export interface HeldLane {
 /** How long a lane stays with its holder without a sign of life of it: longer than a batch and a pause take. */
 export const HOLD_MS = 10_000;
 
-/** Makes lanes known that were found in Redis. */
+/**
+ * Makes lanes known that were found in Redis. Those that are known are not touched: `on conflict do update` locks a row also
+ * where its condition is false, and whoever applies a batch holds its lane's row.
+ */
 export async function addLanes(sql: Sql, lanes: readonly { id: string; nodeId: string }[]): Promise<void> {
   if (lanes.length === 0) return;
   await sql.query(
-    `insert into lanes (id, node_id) select * from unnest($1::text[], $2::text[])
+    `insert into lanes (id, node_id)
+     select f.id, f.node_id from unnest($1::text[], $2::text[]) as f (id, node_id) left join lanes l on l.id = f.id
+     where l.id is null or (l.node_id = '' and f.node_id <> '') order by f.id
      on conflict (id) do update set node_id = excluded.node_id where lanes.node_id = '' and excluded.node_id <> ''`,
     [lanes.map((lane) => lane.id), lanes.map((lane) => lane.nodeId)],
   );
@@ -32,11 +37,15 @@ export async function freeLanes(sql: Sql, holder: string): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
-/** Takes a lane if nobody else holds it. Holding spares work; whose effects count is decided by the offset alone. */
+/**
+ * Takes a lane if nobody else holds it. Holding spares work; whose effects count is decided by the offset alone. One whose row
+ * is locked is in somebody's hands, if only of a process that stands still: it is passed over, not waited for.
+ */
 export async function takeLane(sql: Sql, laneId: string, holder: string): Promise<HeldLane | undefined> {
   const [row] = await sql.query<{ node_id: string; offset: string; sealed: boolean }>(
     `update lanes set holder = $2, held_until = now() + $3 * interval '1 millisecond'
-     where id = $1 and finished_at is null and (held_until is null or held_until < now() or holder = $2)
+     where id = (select id from lanes where id = $1 and finished_at is null and (held_until is null or held_until < now() or holder = $2)
+                 for no key update skip locked)
      returning node_id, "offset", sealed`,
     [laneId, holder, HOLD_MS],
   );

@@ -43,7 +43,9 @@ afterAll(async () => {
   await server?.end();
 });
 beforeEach(async () => {
-  await pool.query(`truncate message_log, commands, station_seen, dead_letters, lane_gaps cascade`);
+  await pool.query(
+    `truncate message_log, commands, station_seen, dead_letters, lane_gaps, meter_values, connector_status cascade`,
+  );
   await pool.query(`delete from transactions`);
 });
 
@@ -69,6 +71,8 @@ const ledgerOf = (id: string, more: Partial<StationLedger> = {}): StationLedger 
   started: 0,
   ended: 0,
   heartbeatAtMs: 0,
+  readings: 0,
+  away: false,
   ...more,
 });
 const breachesOf = async (ledgers: StationLedger[], commands: string[] = []) =>
@@ -138,6 +142,43 @@ test("transactions that are missing, too many or not ended are named", async () 
   expect(await breachesOf([ledgerOf("cp_1", { started: 2, ended: 1 })])).toEqual([
     "cp_1: 1 transactions were ended, 0 are stored so",
   ]);
+});
+
+test("meter values that are missing or too many are named", async () => {
+  const reading = (sampledAt: string, receivedAt = AT) =>
+    pool.query(
+      `insert into meter_values (station_id, transaction_id, sampled_at, shape, connector, vals, received_at) values (${station("cp_1")}, 0, $1, 1, 1, '{1}', $2)`,
+      [sampledAt, receivedAt],
+    );
+  await reading("2026-05-01T09:00:00Z");
+  await reading("2026-05-01T09:01:00Z");
+  await reading("2026-05-01T09:02:00Z", BEFORE); // of an earlier run
+  expect(await breachesOf([ledgerOf("cp_1", { readings: 2 })])).toEqual([]);
+  expect(await breachesOf([ledgerOf("cp_1", { readings: 3 })])).toEqual([
+    "cp_1: 3 meter values were answered, 2 are stored",
+  ]);
+  expect(await breachesOf([ledgerOf("cp_1", { readings: 1 })])).toEqual([
+    "cp_1: 1 meter values were answered, 2 are stored",
+  ]);
+});
+
+test("a connector whose status is not the last one that was answered is named", async () => {
+  const status = { name: "Charging", at: AT };
+  expect(await breachesOf([ledgerOf("cp_1", { status })])).toEqual([
+    expect.stringMatching(/^cp_1: its last status, Charging of .*, is not on record: there is none$/),
+  ]);
+  await pool.query(
+    `insert into connector_status (station_id, evse_id, connector_id, status, reported_at, received_at, epoch, seq) values (${station("cp_1")}, 0, 1, 'Charging', $1, $1, 7, 1)`,
+    [AT],
+  );
+  expect(await breachesOf([ledgerOf("cp_1", { status })])).toEqual([]);
+  for (const other of [
+    { name: "Finishing", at: AT },
+    { name: "Charging", at: "2026-05-01T10:00:00.001Z" },
+  ])
+    expect(await breachesOf([ledgerOf("cp_1", { status: other })])).toEqual([
+      expect.stringMatching(/ is not on record: there is Charging of /),
+    ]);
 });
 
 test("a heartbeat that is not on record, a command that is not what it was told as, dead letters and gaps are named", async () => {
