@@ -48,13 +48,13 @@ export function createApp({ tls }: ListenerSettings): uws.TemplatedApp {
   }
 }
 
-/** Starts listening and gives the port. Rejects when it cannot be had. */
-export function listen(app: uws.TemplatedApp, host: string, port: number): Promise<number> {
+/** Starts listening. Rejects when the port cannot be had. `stop` keeps what is connected. */
+export function listen(app: uws.TemplatedApp, host: string, port: number): Promise<{ port: number; stop: () => void }> {
   return new Promise((resolve, reject) => {
     // Exclusive: without it a second gateway on the port would silently share it.
     const listening = (socket: uws.us_listen_socket | false) => {
       if (socket === false) reject(new Error(`cannot listen on ${host}:${port}: is the port in use?`));
-      else resolve(uws.us_socket_local_port(socket));
+      else resolve({ port: uws.us_socket_local_port(socket), stop: () => uws.us_listen_socket_close(socket) });
     };
     app.listen(host, port, listening);
   });

@@ -138,7 +138,7 @@ export async function startSocketServer(deps: SocketServerDeps) {
     for (const settings of deps.listeners) {
       const app = appFor(settings);
       apps.push(app);
-      ports[settings.profile] = await listen(app, deps.host, settings.port);
+      ports[settings.profile] = (await listen(app, deps.host, settings.port)).port;
     }
   } catch (error) {
     for (const app of apps) app.close();

@@ -6,7 +6,8 @@
 
 import { once } from "node:events";
 import { connect } from "node:net";
-import * as uws from "uWebSockets.js";
+import type { HttpResponse } from "uWebSockets.js";
+import { createApp, listen } from "./listen.ts";
 
 export interface StandIn {
   /** Runs it at once, within the cork of the kept response if there still is one. */
@@ -17,8 +18,8 @@ export interface StandIn {
 /** Nothing listens any more when it resolves. Without the response all works the same, with the library's warnings. */
 export async function createStandIn(): Promise<StandIn> {
   const arrived = Promise.withResolvers<void>();
-  let kept: uws.HttpResponse | undefined;
-  const app = uws.App().any("/*", (res) => {
+  let kept: HttpResponse | undefined;
+  const app = createApp({ profile: 1, port: 0 }).any("/*", (res) => {
     if (kept !== undefined) return void res.close();
     kept = res;
     res.onAborted(() => {
@@ -26,18 +27,13 @@ export async function createStandIn(): Promise<StandIn> {
     });
     arrived.resolve();
   });
-  const listening = await new Promise<uws.us_listen_socket>((resolve, reject) => {
-    app.listen("127.0.0.1", 0, (socket) => {
-      if (socket === false) reject(new Error("no port on 127.0.0.1 for the stand-in response"));
-      else resolve(socket);
-    });
-  });
-  const request = connect(uws.us_socket_local_port(listening), "127.0.0.1");
+  const { port, stop } = await listen(app, "127.0.0.1", 0);
+  const request = connect(port, "127.0.0.1");
   request.on("error", () => {});
   await once(request, "connect");
   request.write("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
   await arrived.promise;
-  uws.us_listen_socket_close(listening);
+  stop();
   return {
     within(run) {
       if (kept === undefined) run();
