@@ -44,7 +44,7 @@ export function parseCommand(args: readonly string[], commands: readonly Command
     if (group.length > 0) return { kind: "overview", commands: group, asked: wantsHelp };
     const near = nearest(name, commands);
     throw new CliMistake(
-      `there is no command \`${name}\`${near === undefined ? "" : `: did you mean \`${near}\`?`} \`--help\` lists all of them.`,
+      `there is no command \`${name}\`${near === undefined ? ";" : `: did you mean \`${near}\`?`} \`--help\` lists all of them.`,
     );
   }
   if (wantsHelp) return { kind: "page", command };
