@@ -9,6 +9,16 @@ export interface Sql {
   query<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** COPY … FROM STDIN, with lines of its text format (pg-text.ts). Only the intake's batches have it (batch-sql.ts). */
   copy?(text: string, lines: string): Promise<void>;
+  /** Told of the events that are recorded in the transaction (record-event.ts), which may yet be rolled back. For tracing alone. */
+  eventsRecorded?(events: readonly RecordedEvent[]): void;
+}
+
+/** An event of the webhooks, as it was recorded. */
+export interface RecordedEvent {
+  id: string;
+  data: object;
+  /** When the message came that it tells of. */
+  receivedAt: Date | undefined;
 }
 
 /** The last wall for statements, not their deadline. */

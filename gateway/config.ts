@@ -4,6 +4,7 @@ import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { EnvironmentReader, type Environment } from "@dynamo-csms/proto/process/environment";
 import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
 import { parseNatMap, parseRedisTarget, withNatMap, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { readTracingSettings, type TracingSettings } from "@dynamo-csms/proto/process/tracing-settings";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { readListeners, type ListenerSettings } from "./sockets/listener.ts";
@@ -58,6 +59,8 @@ export interface GatewayConfig {
   /** The release that an image was built from. */
   buildVersion: string;
   logLevel: LogLevel;
+  /** Undefined: nothing is traced. */
+  tracing: TracingSettings | undefined;
 }
 
 interface Surroundings {
@@ -126,6 +129,7 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     shutdownDeadlineMs,
     buildVersion: read.text("BUILD_VERSION") ?? "source",
     logLevel: read.choice("LOG_LEVEL", "info", LOG_LEVELS),
+    tracing: readTracingSettings(read),
   } as const;
 
   if (read.mistakes.length > 0 || !redis || !address || !peppers || !secretsKey || !ocppPaths || !trustedProxies)

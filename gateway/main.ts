@@ -7,7 +7,7 @@ import { payloadScanner, transactionUpdateScanner } from "@dynamo-csms/ocpp-sche
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { readConfig } from "./config.ts";
@@ -39,6 +39,8 @@ import { SessionRegistry } from "./sockets/session-registry.ts";
 import { tellStillOpen } from "./sockets/tell-still-open.ts";
 import { createStationDirectory } from "./sockets/station-directory.ts";
 import { parseStationUrl } from "./sockets/station-url.ts";
+import { traceOutgoingCalls } from "./tracing/command-traces.ts";
+import { createFrameTraces } from "./tracing/frame-traces.ts";
 
 /** TCP connections at the same time that have not brought a request yet: a storm of a whole fleet, and less than the file descriptors of a process. */
 const MAX_WITHOUT_REQUEST = 20_000;
@@ -50,7 +52,7 @@ const config = configure("gateway", () =>
   }),
 );
 const { nodeId } = config;
-const log = createLogger(config.logLevel, "gateway", { facts: { node: nodeId } });
+const { log, logLevel, tracing } = await openLog(config, "gateway", { node: nodeId });
 endOnFault(log);
 
 const nowMs = () => performance.now();
@@ -129,11 +131,18 @@ const checkPayload = createPayloadCheck({
   metrics,
   after: (ms, run) => void setTimeout(run, ms).unref(),
 });
-const outgoing = createOutgoingCalls({ nodeId, lane, checkPayload, metrics, log });
+// Without tracing these are not there, and frames and commands go their way as they are.
+const frameTraces = tracing && createFrameTraces({ tracing, nodeId, lane, decisions, nowMs });
+const storing = frameTraces?.lane ?? lane;
+const outgoingCalls = createOutgoingCalls({ nodeId, lane: storing, checkPayload, metrics, log });
+const outgoing =
+  tracing && frameTraces
+    ? traceOutgoingCalls({ tracing, outgoing: outgoingCalls, frames: frameTraces })
+    : outgoingCalls;
 const receiveFrame = createReceiveFrame({
   nodeId,
-  lane,
-  decisions,
+  lane: storing,
+  decisions: frameTraces?.decisions ?? decisions,
   outgoing,
   attempts,
   checkPayload,
@@ -197,6 +206,7 @@ const internal = await startInternalServer({
   port: config.internalPort,
   checks: { redis: () => redis.status === "ready" && lease.held, lane: () => lane.healthy },
   registry: metrics.registry,
+  logLevel,
 });
 
 let drainingSinceMs = 0;
@@ -251,6 +261,7 @@ const shutdown = createShutdown(
         await internal.close();
       },
     },
+    { name: "tracing", run: () => tracing?.stop() },
   ],
   config.shutdownDeadlineMs,
   log,
@@ -267,8 +278,8 @@ sockets = await startSocketServer({
   maxWithoutRequest: MAX_WITHOUT_REQUEST,
   life,
   attempts,
-  takePlainCall,
-  receiveFrame,
+  takePlainCall: frameTraces?.takePlainCall(takePlainCall) ?? takePlainCall,
+  receiveFrame: frameTraces?.receiveFrame(receiveFrame) ?? receiveFrame,
   metrics,
   log,
 });

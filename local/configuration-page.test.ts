@@ -64,7 +64,7 @@ test("the page has the defaults of the sources, and says which may come as a fil
   const defaults = [
     ...everyMatch(/\.integer\("(\w+)", ([\d_]+),/g).map(([name, text = ""]) => [name, String(number(text))]),
     ...everyMatch(/\.durationMs\("(\w+)", ([\d_]+),/g).map(([name, text = ""]) => [name, duration(number(text))]),
-    ...everyMatch(/\.(?:choice|boolean)\("(\w+)", "?(\w+)"?,?/g),
+    ...everyMatch(/\.(?:choice|boolean)\("(\w+)", "?([\w/]+)"?,?/g),
     ...everyMatch(/\.text\("(\w+)"(?:, |\) \?\? )"([^"]+)"/g),
   ];
   expect(defaults.length).toBeGreaterThan(45);

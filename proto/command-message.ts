@@ -37,6 +37,8 @@ export interface CommandMessage {
   validForMs?: number;
   /** The process that wants the reports: askerReports(askerId). */
   askerId: string;
+  /** W3C Trace Context, where the command is part of a trace that is recorded. */
+  traceparent?: string;
 }
 
 /** Close the station's socket: another connection took over, its access was revoked, or an operator asked for it (it may come back at once). */

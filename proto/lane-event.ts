@@ -48,6 +48,11 @@ export type LaneEvent =
    * behind, under other ids. Nothing was lost.
    */
   | { event: "skipped"; nodeId: string; laneId: string; ranges: [first: number, last: number][] }
+  /**
+   * The frame `seq` of the connection `epoch` of `identity` is part of a trace that is recorded (W3C `traceparent`). It stands
+   * in front of that frame, as an event of the node, so that a reader who knows nothing of it loses nothing.
+   */
+  | { event: "traced"; nodeId: string; identity: string; epoch: number; seq: number; traceparent: string }
   /** The first entry of a lane: there is no lane without a stream, so a stream that is not there was lost or deleted. */
   | { event: "laneOpened"; nodeId: string }
   /** The last entry of a lane whose writer stopped in order. */

@@ -72,6 +72,12 @@ export const authorizationCache = (orgId: string) => `ocpp:auth:{${orgId}}`;
 /** String, a number: no transaction id of OCPP 1.6 above it was given, give or take a hundred. Raised by the decisions process, best effort; read when Postgres turns out to be another one than before (failover, restore). Never expires. */
 export const TRANSACTION_IDS = "ocpp:transaction-ids";
 
+/** String, a W3C `traceparent`: the trace in which an event of the webhooks was recorded. Written by whoever records it, best effort and only where the trace is recorded; read at its deliveries. Expires after EVENT_TRACE_SECONDS. */
+export const eventTrace = (eventId: string) => `ocpp:event-trace:${eventId}`;
+
+/** Past it a delivery is tried again without its trace: a day of retries makes no trace that anybody reads. */
+export const EVENT_TRACE_SECONDS = 3_600;
+
 /** BullMQ's key prefix, a hash tag of its own. */
 export const BULL_PREFIX = "{dynamo:bull}";
 

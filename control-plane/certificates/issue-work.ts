@@ -121,7 +121,7 @@ async function issue(
 }
 
 async function notIssued(request: DueRequest, { kind, reason }: NotIssued, { pool, log }: IssueDeps): Promise<void> {
-  log.warn({ requestId: request.id, kind, reason }, "certificate not issued");
+  log.warn({ certificateRequestId: request.id, kind, reason }, "certificate not issued");
   await sqlOn(pool).query(
     `update certificate_requests set state = $2, reason = $3, due_at = now() + $4 * interval '1 second' where id = $1 and state = 'accepted'`,
     kind === "refused"

@@ -8,6 +8,7 @@ import {
   type CommandMessage,
   type CommandOutcome,
 } from "@dynamo-csms/proto/command-message";
+import type { Tracing } from "@dynamo-csms/proto/process/tracing";
 import { err, ok, type Result } from "@dynamo-csms/proto/result";
 import { seal, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
@@ -72,6 +73,7 @@ export interface CommandSenderDeps {
   findHolder?(identity: StationIdentity): Promise<Holder | undefined>;
   secretsKey: SecretsKey;
   timing: DeliveryTiming;
+  tracing?: Tracing | undefined;
   log: Logger;
 }
 
@@ -79,6 +81,16 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
   const { pool, channel, secretsKey, log, findHolder = deps.resolveOwner } = deps;
   const follower = createCommandFollower(deps);
   const prepared = preparedSqlOn(pool);
+
+  /** What is asked for in a trace goes on in it, to the command's final state. */
+  function followTraced(message: Omit<CommandMessage, "epoch">, owner: Holder, finalBy: number): Promise<void> {
+    const { commandId, action, identity } = message;
+    const attributes = { "ocpp.action": action, command_id: commandId, station: identity, node: owner.nodeId };
+    const asked = deps.tracing?.current()?.traceparent;
+    const span = deps.tracing?.follow(asked, { name: `command ${action}`, kind: "producer", attributes });
+    if (span === undefined) return follower.follow(message, owner, finalBy);
+    return follower.follow({ ...message, traceparent: span.traceparent }, owner, finalBy).finally(() => span.end());
+  }
 
   return {
     async send(request) {
@@ -118,7 +130,7 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
         deadlineAtMs,
         askerId: channel.askerId,
       };
-      return ok({ commandId, settled: follower.follow(message, owner, finalBy) });
+      return ok({ commandId, settled: followTraced(message, owner, finalBy) });
     },
     get full() {
       return follower.full;

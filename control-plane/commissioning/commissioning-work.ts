@@ -49,7 +49,7 @@ export function createCommissioningWork(deps: CommissioningWorkDeps): DurableWor
     });
     if (!sent.ok)
       return log.warn(
-        { check: question.name, chargePointId: commissioning.chargePointId, refusal: sent.error.kind },
+        { check: question.name, station: commissioning.chargePointId, refusal: sent.error.kind },
         "check could not ask",
       );
     void sent.value.settled
@@ -82,7 +82,7 @@ export function createCommissioningWork(deps: CommissioningWorkDeps): DurableWor
       for (const eventId of advanced.eventIds) wakeUps.wake(FAN_OUT_WORK, eventId);
       if (advanced.eventIds.length > 0)
         log.info(
-          { commissioningId: id, chargePointId: found.chargePointId, status: advanced.commissioning.status },
+          { commissioningId: id, station: found.chargePointId, status: advanced.commissioning.status },
           "commissioning ended",
         );
       wakeAgain(wakeUps, advanced);

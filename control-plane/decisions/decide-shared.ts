@@ -66,11 +66,12 @@ function sharedStepFor({ ocppVersion, action }: StationCall): SharedStep {
 }
 
 async function decideOn(
-  sql: Sql,
+  given: Sql,
   calls: readonly StationCall[],
   steps: readonly SharedStep[],
   deps: DecisionDeps,
 ): Promise<Answer[]> {
+  const sql = deps.traces?.watch(given, calls) ?? given;
   const stations = await findStations(sql, [...new Set(calls.map(({ identity }) => identity))]);
   const answers = calls.map(() => notOnRecord);
   const asked = calls.flatMap((call, place) => {

@@ -7,6 +7,7 @@ import type pg from "pg";
 import type { CertificateDecisions } from "../certificates/certificate-decisions.ts";
 import type { Sql } from "../database.ts";
 import type { Logger } from "pino";
+import type { DecisionTraces } from "./decision-traces.ts";
 import type { DataTransferHooks } from "../data-transfer/open-hooks.ts";
 import type { KnownStation } from "../stations/known-station.ts";
 
@@ -40,6 +41,8 @@ export interface DecisionDeps {
   certificates?: CertificateDecisions;
   /** Who answers DataTransfers of which vendor. Absent: nobody. */
   dataTransferHooks?: DataTransferHooks;
+  /** Where traces are recorded. */
+  traces?: DecisionTraces;
   log?: Pick<Logger, "warn">;
 }
 

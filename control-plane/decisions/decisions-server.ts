@@ -163,10 +163,15 @@ function decide(
     performance.now() < giveUpAtMs ? work() : unavailable("no decision in time");
   switch (question?.$case) {
     case "call": {
-      const call = question.value;
+      const span = deps.traces?.begin(question.value);
+      const call = span === undefined ? question.value : { ...question.value, traceparent: span.traceparent };
       const { outsideWork = deps.work } = deps;
-      if (mayWaitForOthers(call.action, call.payload)) return outsideWork.run(inTime(() => decideCall(call, deps)));
-      return isShared(call) ? batches.ask(call, giveUpAtMs) : deps.work.run(inTime(() => decideCall(call, deps)));
+      const decided = mayWaitForOthers(call.action, call.payload)
+        ? outsideWork.run(inTime(() => decideCall(call, deps)))
+        : isShared(call)
+          ? batches.ask(call, giveUpAtMs)
+          : deps.work.run(inTime(() => decideCall(call, deps)));
+      return span === undefined ? decided : decided.finally(() => span.end());
     }
     case "lookup": {
       const { identity } = question.value;

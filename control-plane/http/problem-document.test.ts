@@ -5,7 +5,7 @@ import { toProblemReply } from "./problem-document.ts";
 function scene() {
   const written: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => void written.push(line) });
-  const context = { requestId: "req_1", publicApiUrl: "https://api.example", log: log.child({ requestId: "req_1" }) };
+  const context = { requestId: "req_1", publicApiUrl: "https://api.example", log: log.child({ request_id: "req_1" }) };
   return { context, written };
 }
 
@@ -15,7 +15,7 @@ test("a fault of ours is logged with its request named once, and nothing of it i
   expect(reply).toMatchObject({ status: 500, body: { code: "internal", request_id: "req_1" } });
   expect(JSON.stringify(reply)).not.toContain("secrets");
   expect(written).toHaveLength(1);
-  expect(written[0]?.match(/"requestId"/g)).toHaveLength(1);
+  expect(written[0]?.match(/"request_id"/g)).toHaveLength(1);
 });
 
 test("an absent server is an outage with a wait", () => {
@@ -26,5 +26,5 @@ test("an absent server is an outage with a wait", () => {
     headers: { "retry-after": "5" },
     body: { code: "unavailable" },
   });
-  expect(written[0]?.match(/"requestId"/g)).toHaveLength(1);
+  expect(written[0]?.match(/"request_id"/g)).toHaveLength(1);
 });

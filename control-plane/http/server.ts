@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from "express";
 import type { Logger } from "pino";
+import type { Span, Tracing } from "@dynamo-csms/proto/process/tracing";
 import { cors } from "./cors.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import { toProblemReply } from "./problem-document.ts";
@@ -18,6 +19,7 @@ export interface HttpServerDeps extends RouteRunnerDeps {
   /** Whose X-Forwarded-For is believed: addresses, networks, or names such as `loopback`. */
   trustedProxies: readonly string[];
   corsOrigins: ReadonlySet<string>;
+  tracing?: Tracing | undefined;
 }
 
 export interface HttpServer {
@@ -138,10 +140,12 @@ async function serve(
 ): Promise<void> {
   const startedMs = performance.now();
   const requestId = response.locals["requestId"] as string;
-  const log = deps.log.child({ requestId });
+  const span = spanOf(request, pattern, requestId, deps.tracing);
+  const log = deps.log.child({ request_id: requestId, ...(span && { trace_id: span.traceId }) });
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  const reply = await answer({ requestId, log, signal: AbortSignal.any([gone.signal, stopping]) }).catch(
+  const work = () => answer({ requestId, log, signal: AbortSignal.any([gone.signal, stopping]) });
+  const reply = await (span === undefined ? work() : (deps.tracing as Tracing).run(span, work)).catch(
     (thrown: unknown) => toProblemReply(thrown, { requestId, log, publicApiUrl: deps.publicApiUrl }),
   );
   try {
@@ -151,6 +155,8 @@ async function serve(
     response.destroy();
   }
   discardRest(request);
+  span?.set({ "http.response.status_code": reply.status });
+  span?.end(reply.status >= 500 ? "server error" : undefined);
   const seconds = (performance.now() - startedMs) / 1_000;
   deps.metrics.requestSeconds.observe({ method: request.method, route: pattern, status: reply.status }, seconds);
   if ("body" in reply && reply.status >= 400)
@@ -159,4 +165,13 @@ async function serve(
     { method: request.method, route: pattern, status: reply.status, ms: Math.round(seconds * 1_000) },
     "request",
   );
+}
+
+/** The head of a trace, or where the caller's goes on (W3C Trace Context). Undefined: it is not recorded. */
+function spanOf(request: Request, pattern: string, requestId: string, tracing: Tracing | undefined): Span | undefined {
+  const parent = request.get("traceparent");
+  if (tracing === undefined || !tracing.samples(parent)) return undefined;
+  const { method } = request;
+  const attributes = { "http.request.method": method, "http.route": pattern, request_id: requestId };
+  return tracing.start({ name: `${method} ${pattern}`, kind: "server", parent, attributes });
 }

@@ -34,6 +34,8 @@ export interface ApplyDeps {
   copying?: CopyPolicy;
   metrics: IntakeMetrics;
   log: Logger;
+  /** As in Sql. */
+  eventsRecorded?: NonNullable<Sql["eventsRecorded"]>;
   /** Called with the effects written and not committed: where tests break the process off. */
   beforeCommit?: (batch: Batch) => Promise<void>;
 }
@@ -54,7 +56,14 @@ export async function applyBatch(batch: Batch, deps: ApplyDeps): Promise<"applie
   let way: Way = deps.copying?.next() === true ? "copied" : "whole";
   for (let retries = 0; ;) {
     try {
-      const outcome = await inBatchTransaction(deps.pool, way === "copied", (sql) => applyIn(sql, batch, way, deps));
+      const outcome = await inBatchTransaction(deps.pool, way === "copied", (sql) =>
+        applyIn(
+          deps.eventsRecorded === undefined ? sql : { ...sql, eventsRecorded: deps.eventsRecorded },
+          batch,
+          way,
+          deps,
+        ),
+      );
       if (way === "copied") deps.copying?.copied();
       return outcome;
     } catch (fault) {

@@ -152,6 +152,8 @@ function collectEvent(frame: LaneFrame, stations: ReadonlyMap<string, KnownStati
         identity: [String(epoch), String(seq)],
       });
       return;
+    // Read before, where anybody wants it: trace-batches.ts.
+    case "traced":
     case "laneOpened":
       return;
     case "sealed":
@@ -167,6 +169,7 @@ const KNOWN_EVENTS = {
   opened: true,
   closed: true,
   stillOpen: true,
+  traced: true,
   laneOpened: true,
   quirk: true,
   securityEvent: true,

@@ -11,6 +11,7 @@ import { type HeldLane, HOLD_MS, keepLane, leaveLane } from "./lane-rows.ts";
 import { type LaneEntry, LaneReader } from "./lane-reader.ts";
 import { FIRST_READ_COUNT, nextReadCount } from "./read-count.ts";
 import { takeBatch } from "./take-batch.ts";
+import type { BatchTraces } from "./trace-batches.ts";
 import { LaneTrimmer } from "./trim-lane.ts";
 import { WriteProbe } from "./write-probe.ts";
 
@@ -25,6 +26,8 @@ export interface DrainDeps extends ApplyDeps {
   lingerMs: number;
   /** The age of the oldest frame in hand, ms; 0 when there is none. */
   reportLag(lagMs: number): void;
+  /** Where traces are recorded. */
+  traces?: BatchTraces;
   /** Whether the lane waits for an outage to end. */
   reportWaiting(waits: boolean): void;
 }
@@ -146,7 +149,7 @@ class LaneDrain {
   async #apply(batch: Batch): Promise<"applied" | "sealed" | "lost"> {
     const { metrics } = this.#deps;
     const end = metrics.batchDuration.startTimer();
-    const outcome = await applyBatch(batch, { ...this.#deps, copying: this.#copying });
+    const outcome = await this.#applyTraced(batch);
     end();
     metrics.batches.inc({ outcome });
     if (outcome === "lost") return outcome;
@@ -157,6 +160,21 @@ class LaneDrain {
     metrics.frames.inc(batch.frames.length);
     this.#tellGaps(this.#holes.applied(batch));
     return outcome;
+  }
+
+  /** Where nothing is traced this is `applyBatch`. */
+  async #applyTraced(batch: Batch): Promise<"applied" | "sealed" | "lost"> {
+    const deps = { ...this.#deps, copying: this.#copying };
+    const trace = this.#deps.traces?.begin(batch);
+    if (trace === undefined) return applyBatch(batch, deps);
+    try {
+      const outcome = await applyBatch(batch, { ...deps, eventsRecorded: trace.eventsRecorded });
+      trace.end(outcome === "lost" ? "another intake has the lane" : undefined);
+      return outcome;
+    } catch (fault) {
+      trace.end(describeFault(fault));
+      throw fault;
+    }
   }
 
   #tellGaps(gaps: EntryRange[]): void {

@@ -35,6 +35,7 @@ function startedEvent(row: SessionRow, startedAt: Date): DomainEvent {
     orgId: row.org_id,
     type: "session.started",
     occurredAt: startedAt,
+    ...cameAt(row.start_received_at),
     key: [row.session_id],
     data: startedData(row),
   };
@@ -46,6 +47,7 @@ function endedEvent(row: SessionRow): DomainEvent {
     orgId: row.org_id,
     type: "session.ended",
     occurredAt: endedAt,
+    ...cameAt(row.stop_received_at),
     key: [row.session_id],
     data: {
       ...startedData(row),
@@ -58,6 +60,8 @@ function endedEvent(row: SessionRow): DomainEvent {
     },
   };
 }
+
+const cameAt = (receivedAt: Date | null) => (receivedAt === null ? {} : { receivedAt });
 
 const startedData = (row: SessionRow) => ({
   session_id: row.session_id,

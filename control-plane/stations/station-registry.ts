@@ -113,7 +113,10 @@ async function writeOrTakeOver(deps: RegistryDeps, entry: RegistryEntry): Promis
     // One record that Postgres will not take holds up no other one.
     if (faultKindOf(fault) !== "frame") throw fault;
     const { chargePointId } = entry.record;
-    deps.log?.warn({ chargePointId, reason: describeFault(fault) }, "what Redis has of a station cannot be taken over");
+    deps.log?.warn(
+      { station: chargePointId, reason: describeFault(fault) },
+      "what Redis has of a station cannot be taken over",
+    );
     return undefined;
   }
   const [merged] = await readRegistry(sqlOn(deps.pool), [entry.stationId], deps.heartbeatIntervalSeconds);
@@ -138,7 +141,10 @@ async function takeOver(deps: RegistryDeps, { stationId }: RegistryEntry, held: 
       held.rev,
     ]);
     const { chargePointId } = now.record;
-    deps.log?.warn({ chargePointId, rev: held.rev }, "Postgres had lost changes of a station: taken over from Redis");
+    deps.log?.warn(
+      { station: chargePointId, rev: held.rev },
+      "Postgres had lost changes of a station: taken over from Redis",
+    );
   });
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RecordedEvent, sqlOn } from "../database.ts";
+import { tellSessions } from "../sessions/tell-sessions.ts";
 import { tellUntoldSessions, UNTOLD } from "../sessions/tell-untold-sessions.ts";
 import { connectionOf } from "./lane-double.ts";
 import type { TestStation } from "./registered-station.ts";
@@ -49,6 +51,23 @@ test("sessions that processes of the former release began or ended are told, eac
   await Promise.all([sweep(), sweep()]);
   await sweep();
   expect(await told()).toEqual(once.with(2, ["session.ended", "session.started"]).with(3, ["session.started"]));
+});
+
+test("an event of a session is known by when the message came that it tells of", async () => {
+  const station = await scene.newStation("2.0.1");
+  await written(station, "2.0.1", "tx-9", "ended");
+  const [row] = await scene.rows<{ stationId: string }>(
+    `update transactions set start_received_at = '2026-03-01T10:00:00.123Z', stop_received_at = '2026-03-01T11:00:00.456Z'
+     where session_id = $1 returning station_id::text as "stationId"`,
+    [`sess_${station.id}_tx-9`],
+  );
+  const came: (string | undefined)[] = [];
+  const eventsRecorded = (events: readonly RecordedEvent[]) =>
+    void came.push(...events.map(({ receivedAt }) => receivedAt?.toISOString()));
+  await tellSessions({ ...sqlOn(scene.pool), eventsRecorded }, [
+    { stationId: row?.stationId as string, transactionId: "tx-9" },
+  ]);
+  expect(came).toEqual(["2026-03-01T10:00:00.123Z", "2026-03-01T11:00:00.456Z"]);
 });
 
 test("the sweep looks only at what is untold", async () => {

@@ -13,6 +13,7 @@ import {
   type DueEndpoint,
 } from "./claim-delivery.ts";
 import { createDeliveryPlaces, PER_ENDPOINT, PLACES } from "./delivery-places.ts";
+import type { DeliveryTraces } from "./delivery-traces.ts";
 import { parseRetryAfter, pauseAfterMs } from "./delivery-schedule.ts";
 import { recordOutcome, type AttemptOutcome } from "./delivery-outcome.ts";
 import type { GuardedFetch } from "./guarded-fetch.ts";
@@ -33,6 +34,8 @@ export interface DeliveryDeps {
   wakeUps: WakeUps;
   log: Logger;
   metrics: WebhookMetrics;
+  /** Where traces are recorded. */
+  traces?: DeliveryTraces;
   /** Default: TIMEOUT_MS. */
   timeoutMs?: number;
 }
@@ -47,9 +50,11 @@ export function createDeliveryWork(deps: DeliveryDeps): DurableWork {
 
   /** @returns whether the receiver kept its time. */
   async function attemptAndRecord(claimed: ClaimedDelivery): Promise<boolean> {
+    const span = await deps.traces?.begin(claimed);
     const ended = deps.metrics.seconds.startTimer();
-    const outcome = await attempt(deps, claimed);
+    const outcome = await attempt(deps, claimed, span?.traceparent);
     ended();
+    deps.traces?.end(span, outcome);
     places.answered(claimed.endpointId, outcome.kind !== "timed-out");
     await writeDown(deps, claimed, outcome);
     return outcome.kind !== "timed-out";
@@ -129,6 +134,7 @@ function secretsOf(delivery: ClaimedDelivery, secretsKey: SecretsKey): [string, 
 async function attempt(
   { secretsKey, guardedFetch, timeoutMs = TIMEOUT_MS }: DeliveryDeps,
   delivery: ClaimedDelivery,
+  traceparent: string | undefined,
 ): Promise<AttemptOutcome> {
   const attemptAt = new Date();
   const body = deliveryBody(delivery);
@@ -146,6 +152,7 @@ async function attempt(
     headers: {
       "content-type": "application/json",
       "user-agent": "Dynamo-CSMS-Webhooks/1",
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...signatureHeaders(secrets, delivery.eventId, attemptAt, body),
     },
     body,

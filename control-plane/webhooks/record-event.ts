@@ -13,6 +13,8 @@ export type DomainEvent = {
     data: EventData<T>;
     /** Default: the database's now(). */
     occurredAt?: Date;
+    /** When the message came that it tells of, where that is not `occurredAt`: by it the message's trace is found. */
+    receivedAt?: Date;
     /**
      * What the event is about, where a Postgres that lost its last commits will record it again: beginning with an id, and
      * the same event of this type then. It has the same `webhook-id`, by which receivers know it.
@@ -47,6 +49,13 @@ export async function recordEvents(sql: Sql, events: readonly DomainEvent[]): Pr
       events.map((event) => JSON.stringify(event.data)),
       events.map((event) => event.occurredAt?.toISOString() ?? null),
     ],
+  );
+  sql.eventsRecorded?.(
+    events.map(({ data, occurredAt, receivedAt = occurredAt }, index) => ({
+      id: ids[index] as string,
+      data,
+      receivedAt,
+    })),
   );
   return ids;
 }

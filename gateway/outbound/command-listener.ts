@@ -92,6 +92,7 @@ export function createCommandListener(deps: CommandListenerDeps) {
       payload: payload ?? "{}",
       secretPaths: command.secretPaths ?? [],
       callTimeoutMs: command.callTimeoutMs,
+      ...(command.traceparent === undefined ? {} : { traceparent: command.traceparent }),
       deadlineAtMs: command.validForMs === undefined ? command.deadlineAtMs : Date.now() + command.validForMs,
       onSent: (sentAtMs) => tell({ kind: "sent", sentAtMs }),
       onOutcome: (outcome) => {

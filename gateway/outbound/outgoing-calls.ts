@@ -25,6 +25,8 @@ export interface OutgoingCall {
   callTimeoutMs: number;
   /** Unix ms: past it the call is not sent any more. */
   deadlineAtMs: number;
+  /** Of the trace that it is part of: command-traces.ts. */
+  traceparent?: string;
   /** Told once each; `sent` only if it was. */
   onSent(sentAtMs: number): void;
   onOutcome(outcome: CommandOutcome): void;

@@ -129,6 +129,11 @@ export class Session {
     return this.#seq;
   }
 
+  /** The number that was given last; 0: none yet. */
+  get lastSeq(): number {
+    return this.#seq;
+  }
+
   /**
    * Sends a frame. False: it was not sent and the session is closed (a peer that does not read is let go).
    * @param text or its UTF-8 bytes, which are the caller's again when this returns

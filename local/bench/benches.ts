@@ -10,6 +10,7 @@ import { latency } from "./rows/latency.ts";
 import { ocpp16 } from "./rows/ocpp-16.ts";
 import { stations } from "./rows/stations.ts";
 import { system } from "./rows/system.ts";
+import { tracing } from "./rows/tracing.ts";
 import { transactionEvent } from "./rows/transaction-event.ts";
 
 /** All that is measured, in the order of the table. */
@@ -26,4 +27,5 @@ export const BENCHES: readonly Bench[] = [
   system,
   decisions,
   commands,
+  tracing,
 ];

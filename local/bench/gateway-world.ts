@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { lane, LANES } from "@dynamo-csms/proto/redis-keys";
 import { Redis } from "ioredis";
 import { FOLDERS } from "../folders.ts";
+import { gatewayNodeOptions } from "../image-node-options.ts";
 import { redisProgram } from "../redis-binary.ts";
 import { startRedis } from "../redis-server.ts";
 import type { Cores } from "./cores.ts";
@@ -90,6 +91,7 @@ export async function startGatewayWorld(options: {
             CALLS_PER_SECOND: "1000000",
             FLAPPING_CONNECTIONS: "0",
             DRAIN_DEADLINE_MS: "1000",
+            ...gatewayNodeOptions(),
             ...(tls && {
               GATEWAY_TLS_PORT: "0",
               GATEWAY_TLS_CERT_FILE: tls.certificate,

@@ -58,6 +58,8 @@ for (const bench of benches) {
     else failures.push(failure);
   }
   say(`   ${minutesSince(beganAtMs).toFixed(1)} min`);
+  // What is found is not lost with what comes after it.
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`);
 }
 if (tooBusy.length > benches.length / 3) failures.push(`${tooBusy.length} of ${benches.length} could not be measured`);
 
@@ -68,7 +70,6 @@ for (const { what, figure, unit } of farOff) say(`FAR OFF ${what}: ${figure} ${u
 const minutes = minutesSince(startedAtMs);
 const aimed = rows.filter((row) => reaches(row) !== undefined);
 say(`${rows.length} figures, ${aimed.filter(reaches).length} of ${aimed.length} reached; ${minutes.toFixed(1)} min`);
-if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`);
 
 const ok = failures.length === 0 && farOff.length === 0;
 const isWhole = only === undefined && !short && repetitions >= 5;

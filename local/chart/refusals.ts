@@ -47,6 +47,9 @@ export const REFUSALS: Refusal[] = [
     says: /two listeners have the same port/,
   },
   { settings: ["gateway.plain.port=9100"], says: /port 9100/ },
+  { settings: ["tracing.enabled=true"], says: /tracing\.endpoint: not set/ },
+  { settings: ['tracing.headers.existingSecret="x"'], says: /tracing\.headers\.existingSecret is set/ },
+  { settings: ['config.OTEL_TRACES_EXPORTER="otlp"'], says: /config\.OTEL_TRACES_EXPORTER: the chart sets it/ },
   {
     settings: [...INGRESS, "gateway.plain.enabled=false", "gateway.tls.enabled=true", 'gateway.tls.existingSecret="x"'],
     says: /gateway\.plain\.enabled is false/,

@@ -24,6 +24,7 @@ export const RENDERED_RULES: RenderedRule[] = [
   { name: "all processes are given the authorities of trustedCa", holds: authoritiesForAll },
   { name: "the trial's Postgres has a connection for every pool", holds: poolsFit },
   { name: "the trial's images are named by their whole versions", holds: imagesPinned },
+  { name: "traces leave every process where they are switched on, and none where not", holds: tracesLeave },
   { name: "KEDA counts the pods of its release alone", holds: ownPodsAlone },
 ];
 
@@ -135,6 +136,29 @@ async function imagesPinned(render: RenderSet): Promise<void> {
   want(images.length === 3, `want three servers, and there are ${images.join(", ")}`);
   const floating = images.filter((image) => !/:v?\d+\.\d+(\.\d+)?(-[\w.]+)?$|@sha256:[0-9a-f]{64}$/.test(image));
   want(floating.length === 0, `${floating.join(", ")} may be another image tomorrow`);
+}
+
+async function tracesLeave(render: RenderSet): Promise<void> {
+  const [on, off] = [await render("production.yaml"), await render(DEFAULTS)];
+  const named = (manifests: Manifest[]) => manifests.map(({ metadata }) => metadata.name);
+  const edge = "dynamo-csms-all-to-collector";
+  want(named(on).includes(edge) && !named(off).includes(edge), `${edge}: want it with traces alone`);
+  const variables = (manifests: Manifest[], name: string) => {
+    const [{ spec }] = podsOf([find(manifests, "Deployment", `-${name}`)]) as [Pod];
+    return (spec.containers[0]?.env ?? []).filter((variable) => variable.name.startsWith("OTEL_"));
+  };
+  for (const name of ["gateway", "api", "decisions", "intake", "jobs"]) {
+    want(variables(off, name).length === 0, `${name} is told of traces that are not switched on`);
+    const told = Object.fromEntries(variables(on, name).map((each) => [each.name, each.value]));
+    const wanted = {
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.observability:4318",
+      OTEL_EXPORTER_OTLP_HEADERS_FILE: "/run/secrets/dynamo/OTEL_EXPORTER_OTLP_HEADERS",
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.01",
+    };
+    want(isDeepStrictEqual(told, wanted), `${name} is told ${JSON.stringify(told)}`);
+  }
 }
 
 async function ownPodsAlone(render: RenderSet): Promise<void> {

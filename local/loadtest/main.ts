@@ -26,6 +26,11 @@ const LEAST_SOAK_SECONDS = 180;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+if (process.argv.includes("--help")) {
+  process.stdout.write(`${USAGE}\n`);
+  process.exit(0);
+}
+
 let options: LoadtestOptions;
 try {
   options = readOptions(process.argv.slice(2), FOLDERS.root);

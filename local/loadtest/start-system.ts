@@ -9,6 +9,7 @@ import type { Member } from "../faults/contract.ts";
 import { entriesBehind } from "../faults/system/lanes.ts";
 import { createMember } from "../faults/system/member.ts";
 import { FOLDERS } from "../folders.ts";
+import { gatewayNodeOptions } from "../image-node-options.ts";
 import { lastLines } from "../log-file.ts";
 import { startMailSink } from "../mail-sink.ts";
 import { freePort } from "../ports.ts";
@@ -116,7 +117,11 @@ export async function startSystem({ folder, gateways, intakes, statements }: Wan
     ];
     const nodes = await Promise.all(
       gatewayPorts.map((port, at) =>
-        member("gateway", `gateway-${at + 1}`, port, { GATEWAY_PORT: String(port), NODE_ID: `gateway-${at + 1}` }),
+        member("gateway", `gateway-${at + 1}`, port, {
+          GATEWAY_PORT: String(port),
+          NODE_ID: `gateway-${at + 1}`,
+          ...gatewayNodeOptions(),
+        }),
       ),
     );
     const members = [...nodes, ...controlPlane];

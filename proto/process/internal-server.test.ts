@@ -1,14 +1,24 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
+import { pino } from "pino";
+import { createLogLevelSwitch, type LogLevelSwitch } from "./log-level.ts";
 import { type Checks, type InternalServer, startInternalServer } from "./internal-server.ts";
 
 let server: InternalServer;
 afterEach(() => server.close());
 
-async function start(checks: Checks) {
-  server = await startInternalServer({ port: 0, host: "127.0.0.1", checks, registry: new Registry() });
-  return async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+async function start(checks: Checks, logLevel?: LogLevelSwitch) {
+  server = await startInternalServer({
+    port: 0,
+    host: "127.0.0.1",
+    checks,
+    registry: new Registry(),
+    ...(logLevel && { logLevel }),
+  });
+  return async (path: string, request: RequestInit = {}) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, request);
     return { status: response.status, body: await response.text() };
   };
 }
@@ -78,6 +88,36 @@ test("a check that still runs is not begun again, and the metrics say what /read
 
 test("there is nothing else on the internal port", async () => {
   const get = await start({});
-  const statuses = await Promise.all(["/metrics", "/", "/debug"].map(async (path) => (await get(path)).status));
-  expect(statuses).toEqual([200, 404, 404]);
+  const statuses = await Promise.all(
+    ["/metrics", "/", "/debug", "/log-level"].map(async (path) => (await get(path)).status),
+  );
+  expect(statuses).toEqual([200, 404, 404, 404]);
+});
+
+test("the log's level is read and changed; a mistake names what there is", async () => {
+  const log = pino({ level: "info" }, { write: () => {} });
+  const call = await start({}, createLogLevelSwitch(log, "info"));
+  const put = (body: string) => call("/log-level", { method: "PUT", body });
+  expect(await call("/log-level")).toEqual({ status: 200, body: '{"level":"info"}\n' });
+  expect(await put("debug\n")).toEqual({ status: 200, body: '{"level":"debug"}\n' });
+  expect(log.level).toBe("debug");
+  const refused = await Promise.all([put("loud"), put("x".repeat(100_000)), put("")]);
+  expect(refused.map(({ status }) => status)).toEqual([400, 400, 400]);
+  expect(refused[0]?.body).toContain("trace, debug, info");
+  expect((await call("/log-level", { method: "POST", body: "warn" })).status).toBe(405);
+  expect(log.level).toBe("debug");
+});
+
+test("a body that never ends is waited for no longer than any request, and changes nothing", async () => {
+  const log = pino({ level: "info" }, { write: () => {} });
+  const logLevel = createLogLevelSwitch(log, "info");
+  const deps = { port: 0, host: "127.0.0.1", checks: {}, registry: new Registry() };
+  server = await startInternalServer({ ...deps, logLevel, requestTimeoutMs: 50 });
+  const socket = connect(server.port, "127.0.0.1");
+  let told = "";
+  socket.on("data", (data: Buffer) => (told += data.toString()));
+  socket.write("PUT /log-level HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\ndebug");
+  await once(socket, "close");
+  expect(told).toMatch(/^HTTP\/1.1 4\d\d /);
+  expect(log.level).toBe("info");
 });

@@ -1,6 +1,8 @@
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Gauge, type Registry } from "prom-client";
+import type { LogLevelSwitch } from "./log-level.ts";
+import { LOG_LEVELS } from "./logger.ts";
 
 /** What a process cannot work without, by name. Each says whether it can be used now; one that fails or hangs says no. */
 export type Checks = Record<string, () => boolean | Promise<boolean>>;
@@ -11,6 +13,10 @@ export interface InternalServerDeps {
   host: string;
   checks: Checks;
   registry: Registry;
+  /** Without it there is no /log-level. */
+  logLevel?: LogLevelSwitch;
+  /** Default: REQUEST_TIMEOUT_MS. */
+  requestTimeoutMs?: number;
 }
 
 export interface InternalServer {
@@ -25,12 +31,16 @@ export interface InternalServer {
 
 /** A check that hangs is a check that fails: shorter than the usual timeout of a probe. */
 const CHECK_TIMEOUT_MS = 2_000;
+/** Longer than any request here takes; who has not sent a whole one by then is let go. */
+const REQUEST_TIMEOUT_MS = 5_000;
+/** Characters of a body. */
+const MAX_WORD = 100;
 
 /**
- * Starts the port for probes and metrics, apart from the public one: /livez (the event loop turns; nothing else is asked,
- * or an outage of Redis would restart the whole fleet), /readyz (started, not stopping, every check passes), /metrics
- * (Prometheus; the same truth as /readyz is among them). A check that still runs is not begun again: whoever asks next
- * hears of its end. Rejects when the port cannot be had.
+ * Starts the port for probes, metrics and the log's level, apart from the public one: /livez (the event loop turns; nothing
+ * else is asked, or an outage of Redis would restart the whole fleet), /readyz (started, not stopping, every check passes), /metrics
+ * (Prometheus; the same truth as /readyz is among them), /log-level (GET; PUT with the level as the body). A check that still
+ * runs is not begun again: whoever asks next hears of its end. Rejects when the port cannot be had.
  */
 export async function startInternalServer(deps: InternalServerDeps): Promise<InternalServer> {
   let stage: "starting" | "running" | "stopping" = "starting";
@@ -39,6 +49,7 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
   const answer: RequestListener = (request, response) => {
     const reply = (status: number, body: string, type = "application/json") =>
       response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
+    const nothing = () => reply(404, "This port has /livez, /readyz, /metrics and /log-level.\n", "text/plain");
     switch (request.url?.split("?")[0]) {
       case "/livez":
         return reply(200, '{"status":"live"}\n');
@@ -52,11 +63,20 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
           (text) => reply(200, text, deps.registry.contentType),
           () => reply(500, '{"status":"metrics failed"}\n'),
         );
+      case "/log-level":
+        return deps.logLevel === undefined ? nothing() : void answerLogLevel(request, deps.logLevel, reply);
       default:
-        return reply(404, "This port has /livez, /readyz and /metrics.\n", "text/plain");
+        return nothing();
     }
   };
-  const server = createServer(answer);
+  const server = createServer(
+    {
+      requestTimeout: deps.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+      headersTimeout: deps.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    answer,
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(deps.port, deps.host, resolve);
@@ -74,6 +94,31 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
         server.closeAllConnections();
       }),
   };
+}
+
+type Reply = (status: number, body: string) => unknown;
+
+async function answerLogLevel(request: IncomingMessage, levels: LogLevelSwitch, reply: Reply): Promise<void> {
+  const tell = (status: number) => reply(status, `${JSON.stringify({ level: levels.level })}\n`);
+  if (request.method === "GET") return void tell(200);
+  if (request.method !== "PUT") return void reply(405, '{"status":"GET or PUT"}\n');
+  const level = await shortText(request);
+  if (level !== undefined && levels.set(level)) return void tell(200);
+  reply(400, `${JSON.stringify({ status: `want one of ${LOG_LEVELS.join(", ")}` })}\n`);
+}
+
+/** A word as the body, or undefined: it is longer, or broke off. Nothing more of it is kept than fits. */
+function shortText(request: IncomingMessage): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      if (text.length <= MAX_WORD) text += chunk.slice(0, MAX_WORD + 1);
+      if (text.length > MAX_WORD) resolve(undefined);
+    });
+    request.once("end", () => resolve(text.trim()));
+    request.once("error", () => resolve(undefined));
+    request.once("close", () => resolve(undefined));
+  });
 }
 
 /** `dynamo_ready` and `dynamo_check_passes`, found out when they are asked for. */

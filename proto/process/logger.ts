@@ -27,6 +27,13 @@ const SECRET_FIELDS = [
   "idToken",
 ];
 
+export interface LoggerOptions {
+  facts?: Record<string, string>;
+  destination?: DestinationStream;
+  /** The trace that whoever logs is part of (tracing.ts). Asked for each line; absent: there are no traces. */
+  traceId?(): string | undefined;
+}
+
 /**
  * JSON lines on stdout. Every line has the name of its process and `facts` (a gateway's node); an Error belongs in the
  * field `error`.
@@ -34,7 +41,7 @@ const SECRET_FIELDS = [
 export function createLogger(
   level: LogLevel,
   processName: string,
-  { facts = {}, destination }: { facts?: Record<string, string>; destination?: DestinationStream } = {},
+  { facts = {}, destination, traceId }: LoggerOptions = {},
 ): Logger {
   const options = {
     level,
@@ -43,9 +50,12 @@ export function createLogger(
     errorKey: "error",
     serializers: { error: errorFacts, err: errorFacts },
     redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
+    ...(traceId && { mixin: () => traceFacts(traceId()) }),
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }
+
+const traceFacts = (traceId: string | undefined): object => (traceId === undefined ? {} : { trace_id: traceId });
 
 /**
  * What is told of an Error: chosen fields, because clients of Redis, Postgres and HTTP hang what they were sent (commands

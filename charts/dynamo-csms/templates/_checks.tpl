@@ -102,6 +102,10 @@
 {{- if and $gw.autoscaling.enabled (gt (int $gw.autoscaling.targetConnections) (int $gw.connectionsPerPod)) -}}{{- $mistakes = append $mistakes "gateway.autoscaling.targetConnections is above gateway.connectionsPerPod" -}}{{- end -}}
 {{- if and $v.autoscaling.keda.prometheusUrl (ne $v.autoscaling.provider "keda") -}}{{- $mistakes = append $mistakes "autoscaling.keda.prometheusUrl is set, and autoscaling.provider is hpa: one of them scales, not both" -}}{{- end -}}
 
+{{- /* Traces */ -}}
+{{- if and $v.tracing.enabled (not $v.tracing.endpoint) -}}{{- $mistakes = append $mistakes "tracing.endpoint: not set, and tracing.enabled is true" -}}{{- end -}}
+{{- if and $v.tracing.headers.existingSecret (not $v.tracing.enabled) -}}{{- $mistakes = append $mistakes "tracing.headers.existingSecret is set, and tracing.enabled is false" -}}{{- end -}}
+
 {{- /* Variables that the chart sets from other values */ -}}
 {{- $own := splitList "," (include "dynamo.ownVariables" .) -}}
 {{- $parts := dict "config" $v.config "podDefaults.env" $v.podDefaults.env "podDefaults.secretFiles" $v.podDefaults.secretFiles -}}
@@ -120,5 +124,5 @@
 {{- end -}}
 
 {{- define "dynamo.ownVariables" -}}
-NODE_ENV,NODE_EXTRA_CA_CERTS,NODE_ID,INTERNAL_HOST,INTERNAL_PORT,SHUTDOWN_DEADLINE_MS,DATABASE_URL,REDIS_URL,SECRETS_KEY,STATION_PEPPERS,JWT_SIGNING_KEY,JWT_PREVIOUS_KEYS,PDF_SIGNING_KEY,PDF_SIGNING_CERT,SMTP_URL,MAIL_FROM,PUBLIC_API_URL,PUBLIC_OCPP_URL,TRUSTED_PROXIES,GATEWAY_HOST,GATEWAY_PORT,GATEWAY_TLS_PORT,GATEWAY_MTLS_PORT,GATEWAY_TLS_CERT,GATEWAY_TLS_KEY,GATEWAY_MTLS_CA,DECISIONS_URL,DECISIONS_HOST,DECISIONS_PORT,DECISIONS_CA,DECISIONS_CERT,DECISIONS_KEY,API_HOST,API_PORT,ACK_DURABILITY,ACK_REPLICAS,DRAIN_DEADLINE_MS,DRAIN_CLOSES_PER_SECOND,WEBHOOK_PORTS
+NODE_ENV,NODE_EXTRA_CA_CERTS,NODE_ID,INTERNAL_HOST,INTERNAL_PORT,SHUTDOWN_DEADLINE_MS,DATABASE_URL,REDIS_URL,SECRETS_KEY,STATION_PEPPERS,JWT_SIGNING_KEY,JWT_PREVIOUS_KEYS,PDF_SIGNING_KEY,PDF_SIGNING_CERT,SMTP_URL,MAIL_FROM,PUBLIC_API_URL,PUBLIC_OCPP_URL,TRUSTED_PROXIES,GATEWAY_HOST,GATEWAY_PORT,GATEWAY_TLS_PORT,GATEWAY_MTLS_PORT,GATEWAY_TLS_CERT,GATEWAY_TLS_KEY,GATEWAY_MTLS_CA,DECISIONS_URL,DECISIONS_HOST,DECISIONS_PORT,DECISIONS_CA,DECISIONS_CERT,DECISIONS_KEY,API_HOST,API_PORT,ACK_DURABILITY,ACK_REPLICAS,DRAIN_DEADLINE_MS,DRAIN_CLOSES_PER_SECOND,WEBHOOK_PORTS,OTEL_TRACES_EXPORTER,OTEL_EXPORTER_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_HEADERS,OTEL_TRACES_SAMPLER,OTEL_TRACES_SAMPLER_ARG
 {{- end -}}

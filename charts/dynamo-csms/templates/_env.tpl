@@ -31,6 +31,7 @@
 {{- end -}}
 {{- with $v.gateway.mtls.caSecret -}}{{- $files = append $files (dict "variable" "GATEWAY_MTLS_CA" "secret" . "key" $v.gateway.mtls.caKey) -}}{{- end -}}
 {{- end -}}
+{{- if and $v.tracing.enabled $v.tracing.headers.existingSecret (not (has $name (list "migrate" "test"))) -}}{{- $files = append $files (dict "variable" "OTEL_EXPORTER_OTLP_HEADERS" "secret" $v.tracing.headers.existingSecret "key" $v.tracing.headers.key) -}}{{- end -}}
 {{- if ne $name "test" -}}
 {{- $own := include "dynamo.component" (list $root $name) | fromYaml -}}
 {{- range $variable, $file := $own.secretFiles -}}{{- $files = append $files (dict "variable" $variable "secret" $file.secret "key" $file.key) -}}{{- end -}}
@@ -59,6 +60,7 @@
 {{- if eq $name "api" -}}{{- $env = merge $env (dict "API_HOST" $v.listenAddress "API_PORT" "3000" "PUBLIC_API_URL" (include "dynamo.publicApiUrl" $root)) -}}{{- end -}}
 {{- if has $name (list "api" "jobs") -}}{{- $env = merge $env (dict "PUBLIC_OCPP_URL" (include "dynamo.publicOcppUrl" $root) "WEBHOOK_PORTS" (join "," $v.networkPolicy.webhooks.ports)) -}}{{- end -}}
 {{- if and (eq $name "jobs") $v.mailFrom -}}{{- $_ := set $env "MAIL_FROM" $v.mailFrom -}}{{- end -}}
+{{- if and $v.tracing.enabled (ne $name "migrate") -}}{{- $env = merge $env (dict "OTEL_TRACES_EXPORTER" "otlp" "OTEL_EXPORTER_OTLP_ENDPOINT" $v.tracing.endpoint "OTEL_TRACES_SAMPLER" $v.tracing.sampler "OTEL_TRACES_SAMPLER_ARG" $v.tracing.ratio) -}}{{- end -}}
 {{- if eq $name "decisions" -}}{{- $env = merge $env (dict "DECISIONS_HOST" $v.listenAddress "DECISIONS_PORT" "50051") -}}{{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy $v.config) ($own.env | default dict) $env) -}}
 {{- end -}}

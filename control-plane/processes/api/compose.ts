@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import type { RedisConnection } from "@dynamo-csms/proto/process/redis-connection";
+import type { Tracing } from "@dynamo-csms/proto/process/tracing";
 import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
 import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import type { MikroORM } from "@mikro-orm/postgresql";
@@ -79,6 +80,8 @@ export interface ApiConnections {
   redis: RedisConnection;
   /** A "subscriber", for this process alone. */
   subscriber: RedisConnection;
+  /** Where traces are recorded. */
+  tracing?: Tracing | undefined;
 }
 
 export interface Api {
@@ -98,7 +101,7 @@ export async function composeApi(
   registry: Registry,
   log: Logger,
 ): Promise<Api> {
-  const { orm, pool, redis, subscriber } = connections;
+  const { orm, pool, redis, subscriber, tracing } = connections;
   const { secretsKey, publicApiUrl, publicOcppUrl } = config;
   const sql = sqlOn(pool);
   const keys = await loadSigningKeys(config.jwtSigningKey, config.jwtPreviousKeys);
@@ -115,6 +118,7 @@ export async function composeApi(
     findHolder: (identity) => findHolder(redis, identity),
     secretsKey,
     timing: DELIVERY_TIMING,
+    tracing,
     log,
   });
   const { askerId } = channel;
@@ -201,6 +205,7 @@ export async function composeApi(
     log,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
+    tracing,
   });
   return {
     server,

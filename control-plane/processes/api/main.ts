@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -16,7 +16,7 @@ import { readConfig } from "./config.ts";
 import { ENTITIES } from "./entities.ts";
 
 const config = configure("api", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
-const log = createLogger(config.logLevel, "api");
+const { log, logLevel, tracing } = await openLog(config, "api");
 endOnFault(log);
 // Half of the connections for domain code, half for the rest: neither can starve the other.
 const half = Math.ceil(config.postgresConnections / 2);
@@ -28,7 +28,7 @@ const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 tellPools(registry, { requests: pool });
 tellCertificates(registry, { pdf_signing: config.pdfSigner.notAfter });
-const api = await composeApi(config, { orm, pool, redis, subscriber }, registry, log);
+const api = await composeApi(config, { orm, pool, redis, subscriber, tracing }, registry, log);
 
 // Redis is not among the checks: without it accounts, projects and registrations still work, and commands say why they do not.
 const internal = await startInternalServer({
@@ -36,6 +36,7 @@ const internal = await startInternalServer({
   host: config.internalHost,
   checks: { postgres: createPostgresCheck(pool) },
   registry,
+  logLevel,
 });
 const port = await api.server.listen(config.port, config.host);
 // A Redis that is away is not waited for longer: what needs it says so.
@@ -50,6 +51,7 @@ stopOnSignals(
       { name: "redis", run: () => [redis, subscriber].forEach((connection) => connection.disconnect()) },
       { name: "postgres", run: () => Promise.all([orm.close(), pool.end()]) },
       { name: "internal server", run: () => internal.close() },
+      { name: "tracing", run: () => tracing?.stop() },
     ],
     config.shutdownDeadlineMs,
     log,

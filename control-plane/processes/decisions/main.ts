@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BadConfiguration, configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectionReady, connectRedis } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -12,17 +12,19 @@ import { openDataTransferHooks } from "../../data-transfer/open-hooks.ts";
 import { openCertificateDecisions } from "../../certificates/certificate-decisions-config.ts";
 import { openPool } from "../../database.ts";
 import { BoundedWork } from "../../decisions/bounded-work.ts";
+import { createDecisionTraces } from "../../decisions/decision-traces.ts";
 import { createDecisionsMetrics } from "../../decisions/decisions-metrics.ts";
 import { createDecisionsServer } from "../../decisions/decisions-server.ts";
 import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
+import { createEventTraces } from "../../webhooks/event-traces.ts";
 import { readConfig } from "./config.ts";
 
 /** CALLs that wait for servers out there at the same moment. */
 const OUTSIDE_CONCURRENCY = 32;
 
 const config = configure("decisions", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
-const log = createLogger(config.logLevel, "decisions");
+const { log, logLevel, tracing } = await openLog(config, "decisions");
 endOnFault(log);
 const opened = await openDataTransferHooks(config.dataTransfer);
 const dataTransferHooks = configure("decisions", () => {
@@ -52,6 +54,7 @@ const server = createDecisionsServer({
   dataTransferHooks,
   ...(config.tls === undefined ? {} : { tls: config.tls }),
   metrics: createDecisionsMetrics(registry, () => server.openQuestions),
+  ...(tracing && { traces: createDecisionTraces({ tracing, events: createEventTraces({ redis, log }) }) }),
   log,
 });
 
@@ -61,6 +64,7 @@ const internal = await startInternalServer({
   host: config.internalHost,
   checks: { postgres: createPostgresCheck(pool) },
   registry,
+  logLevel,
 });
 // A Redis that is away is not waited for longer: decisions are made without it.
 await Promise.race([connectionReady(redis), sleep(2_000)]);
@@ -76,6 +80,7 @@ stopOnSignals(
       { name: "redis", run: () => redis.disconnect() },
       { name: "postgres", run: () => pool.end() },
       { name: "internal server", run: () => internal.close() },
+      { name: "tracing", run: () => tracing?.stop() },
     ],
     config.shutdownDeadlineMs,
     log,

@@ -5,13 +5,15 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectionReady, connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { openPool, sqlOn } from "../../database.ts";
 import { createIntakeMetrics } from "../../intake/intake-metrics.ts";
 import { createLaneSupervisor, type LaneSupervisor } from "../../intake/supervise-lanes.ts";
+import { createBatchTraces } from "../../intake/trace-batches.ts";
+import { createEventTraces } from "../../webhooks/event-traces.ts";
 import { tellPools } from "../../operations/pool-metrics.ts";
 import { createPostgresCheck } from "../../operations/postgres-check.ts";
 import { createMeterShapes } from "../../transactions/meter-shapes.ts";
@@ -23,7 +25,7 @@ const config = configure("intake", () =>
     holder: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   }),
 );
-const log = createLogger(config.logLevel, "intake");
+const { log, logLevel, tracing } = await openLog(config, "intake");
 endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo intake");
 // Apart from the batches' pool: a batch that waited for a second connection of its own pool could wait for ever.
@@ -45,6 +47,9 @@ lanes = createLaneSupervisor({
   replayWindowMs: config.replayWindowMs,
   lingerMs: config.lingerMs,
   metrics,
+  ...(tracing && {
+    traces: createBatchTraces({ tracing, events: createEventTraces({ redis, log }), nowMs: Date.now }),
+  }),
   log,
 });
 const supervisor = lanes;
@@ -58,6 +63,7 @@ const internal = await startInternalServer({
     lanes: async () => supervisor.healthy(),
   },
   registry,
+  logLevel,
 });
 
 stopOnSignals(
@@ -69,6 +75,7 @@ stopOnSignals(
       { name: "redis", run: () => redis.disconnect() },
       { name: "postgres", run: () => Promise.all([pool.end(), shapesPool.end()]) },
       { name: "internal server", run: () => internal.close() },
+      { name: "tracing", run: () => tracing?.stop() },
     ],
     config.shutdownDeadlineMs,
     log,

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
+import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
 import { createShutdown, endOnFault, stopOnSignals } from "@dynamo-csms/proto/process/shutdown";
 import { BULL_PREFIX } from "@dynamo-csms/proto/redis-keys";
@@ -44,6 +44,8 @@ import { relayRegistryOutbox } from "../../stations/registry-outbox.ts";
 import { tellDueDisconnects } from "../../stations/tell-disconnects.ts";
 import { askTransactionStatus } from "../../transactions/ask-transaction-status.ts";
 import { createDeliveryWork } from "../../webhooks/deliver-event.ts";
+import { createDeliveryTraces } from "../../webhooks/delivery-traces.ts";
+import { createEventTraces } from "../../webhooks/event-traces.ts";
 import { createFanOutWork } from "../../webhooks/fan-out.ts";
 import { forgetOldEvents } from "../../webhooks/forget-events.ts";
 import { createGuardedFetch } from "../../webhooks/guarded-fetch.ts";
@@ -60,7 +62,7 @@ const BACKLOGS_EVERY_MS = 15_000;
 
 const config = configure("jobs", () => readConfig(process.env, (path) => readFileSync(path, "utf8")));
 const { secretsKey } = config;
-const log = createLogger(config.logLevel, "jobs");
+const { log, logLevel, tracing } = await openLog(config, "jobs");
 endOnFault(log);
 const pool = openPool(config.databaseUrl, config.postgresConnections, "dynamo jobs");
 // Each sweep holds a connection for as long as it has its lock: apart, so that they can take none from the work.
@@ -99,7 +101,15 @@ const runner = createJobRunner({
     createRevocationWork({ pool, authority: config.certificateAuthority, log }),
     createQueuedCommandsWork({ pool, delivery: queue, wakeUps }),
     createFanOutWork({ pool, wakeUps }),
-    createDeliveryWork({ pool, secretsKey, guardedFetch, wakeUps, log, metrics: createWebhookMetrics(registry) }),
+    createDeliveryWork({
+      pool,
+      secretsKey,
+      guardedFetch,
+      wakeUps,
+      log,
+      metrics: createWebhookMetrics(registry),
+      ...(tracing && { traces: createDeliveryTraces({ tracing, events: createEventTraces({ redis, log }) }) }),
+    }),
     createMailWork({
       pool,
       secretsKey,
@@ -191,6 +201,7 @@ const internal = await startInternalServer({
     sweeps: () => sweeps.healthy(),
   },
   registry,
+  logLevel,
 });
 
 stopOnSignals(
@@ -212,6 +223,7 @@ stopOnSignals(
       },
       { name: "postgres", run: async () => void (await Promise.all([pool.end(), sweepPool.end()])) },
       { name: "internal server", run: () => internal.close() },
+      { name: "tracing", run: () => tracing?.stop() },
     ],
     config.shutdownDeadlineMs,
     log,

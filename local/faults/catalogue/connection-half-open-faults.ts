@@ -6,7 +6,7 @@ import {
   isOnline,
   mustConnect,
   originOf,
-  ownerOf,
+  ownersOf,
   severalAtATime,
   typical,
   unless,
@@ -42,7 +42,7 @@ export const HALF_OPEN_FAULTS: readonly Fault[] = [
           const sent = Promise.all(credentials.slice(0, 5).map((one) => command(system, one, { timeoutSeconds: 60 })));
           const deadAfterSeconds: number[] = [];
           for (let waiting = credentials; waiting.length > 0; await sleep(LOOK_MS)) {
-            const owners = await Promise.all(waiting.map(({ identity }) => ownerOf(system, identity)));
+            const owners = await ownersOf(system, waiting);
             const seconds = (performance.now() - cutAtMs) / 1_000;
             waiting = waiting.filter((_, at) => owners[at]?.gateway !== undefined);
             while (deadAfterSeconds.length < count - waiting.length) deadAfterSeconds.push(seconds);
@@ -89,7 +89,7 @@ export const HALF_OPEN_FAULTS: readonly Fault[] = [
       const [first, second] = system.gateways as [Member, Member];
       return throughWay(first, async (way) => {
         const old = await connectAll(credentials, way.port);
-        const before = await Promise.all(credentials.map(({ identity }) => ownerOf(system, identity)));
+        const before = await ownersOf(system, credentials);
         await way.blackhole();
         const tookMs: number[] = [];
         const now: OddStation[] = [];
@@ -100,7 +100,7 @@ export const HALF_OPEN_FAULTS: readonly Fault[] = [
           now.push(await mustConnect({ origin: originOf(at % 2 === 0 ? first : second), credentials: one }));
           tookMs.push(performance.now() - startedAtMs);
         }
-        const after = await Promise.all(credentials.map(({ identity }) => ownerOf(system, identity)));
+        const after = await ownersOf(system, credentials);
         const alive = await Promise.all(now.map((station) => station.ask("Heartbeat", {})));
         await way.heal();
         const fenced = await until("the old ones are closed", () => old.every(({ isOpen }) => !isOpen), 15_000).then(
@@ -200,7 +200,7 @@ async function wrongOwners(
   stations: readonly OddStation[],
   where: (at: number) => Member,
 ): Promise<string[]> {
-  const owners = await Promise.all(stations.map(({ identity }) => ownerOf(system, identity)));
+  const owners = await ownersOf(system, stations);
   const wrong = owners.filter(({ gateway }, at) => gateway !== where(at).name);
   return unless(wrong.length === 0, `${wrong.length} stations are not owned by the gateway that holds them`);
 }

@@ -14,6 +14,8 @@ const LARGE = "x".repeat(900 * 1_024);
 const LARGE_CALL: [string, object] = ["DataTransfer", { vendorId: "com.example", messageId: "Large", data: LARGE }];
 /** By then the kernels on both ends have taken what they take. */
 const MOST_LARGE_CALLS = 20;
+/** What is on its way to many at once is many times as large, however little waits for each: that is not what is looked for. */
+const SENT_TO_TOGETHER = 6;
 /** Bytes that may wait for one socket before a frame; and that one frame. */
 const PER_SOCKET_BYTES = 64 * 1_024 + LARGE.length;
 /** What the lane may hold of the commands' frames on their way and behind it (LANE_LIMITS of the gateway), twice 64 MiB. */
@@ -85,11 +87,11 @@ export const LINE_FAULTS: readonly Fault[] = [
       const silent = credentials.slice(count);
       const unanswered = Promise.all(silent.map((one) => command(system, one, { timeoutSeconds: 60 })));
       const taken = await withCommands(5, async () => {
-        const greedy = credentials.slice(0, count);
-        const counts = greedy.map((one, at) => sendUntilClosed(system, one, stations[at] as OddStation));
-        await Promise.all(counts);
+        const counts = await severalAtATime(credentials.slice(0, count), SENT_TO_TOGETHER, (one, at) =>
+          sendUntilClosed(system, one, stations[at] as OddStation),
+        );
         await fleet.stopReading(0);
-        return Promise.all(counts);
+        return counts;
       });
       clearInterval(timer);
       // Silent ones are waited for in the long form: 30 s.

@@ -43,7 +43,7 @@ export const LOAD_FAULTS: readonly Fault[] = [
           const stations = await severalAtATime(credentials, sockets, (one) =>
             mustConnect({ origin: originOf(gateway), credentials: one, ledger }),
           );
-          await Promise.all(stations.map((station) => say(station, WARM_UP_CALLS)));
+          await Promise.all(stations.map((station) => say(station, Math.max(messages / 10, WARM_UP_CALLS))));
           const before = await keptBy(gateway);
           const unanswered = await Promise.all(stations.map((station) => say(station, messages)));
           await sleep(FORGOTTEN_MS);

@@ -27,5 +27,5 @@ export async function startWithFailpoint(member: Member, failpoint: Failpoint): 
 
 /** From now on it strikes; the second time: not any more. A blocked loop begins at once, each time. */
 export function strike(member: Member): void {
-  process.kill(member.pid(), "SIGUSR2");
+  process.kill(member.pid(), "SIGPWR");
 }

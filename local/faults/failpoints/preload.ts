@@ -1,5 +1,5 @@
 // Loaded into a process of the product by NODE_OPTIONS (`failpointEnvironment`), in front of its own code: breaks it at one
-// place that no signal from outside would hit. Waits for SIGUSR2; the product itself knows nothing of it.
+// place that no signal from outside would hit. Waits for SIGPWR (SIGUSR2 is the product's own); the product itself knows nothing of it.
 
 import { Redis } from "ioredis";
 import pg from "pg";
@@ -8,7 +8,7 @@ type Query = (this: pg.Client, ...args: unknown[]) => unknown;
 
 const [name, argument] = (process.env["FAILPOINT"] ?? "").split(":");
 let armed = false;
-process.on("SIGUSR2", () => {
+process.on("SIGPWR", () => {
   if (name === "block-loop") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument) * 1_000);
   else armed = !armed;
 });

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { gatewayNodeOptions } from "../../image-node-options.ts";
 import type { Member } from "../contract.ts";
 
 /** For `startWith`: the process collects its garbage when it is asked to (`keptBy`). */
 export const COLLECTING = {
-  NODE_OPTIONS: `--import=${fileURLToPath(new URL("./collect-garbage.ts", import.meta.url))}`,
+  NODE_OPTIONS: `${gatewayNodeOptions().NODE_OPTIONS} --import=${fileURLToPath(new URL("./collect-garbage.ts", import.meta.url))}`,
 };
 
 /** What a process keeps. */
@@ -31,7 +32,7 @@ export async function keptBy(gateway: Member): Promise<Kept> {
   const metric = async (name: string) => (await gateway.metric(name)) ?? Number.NaN;
   const heaps: number[] = [];
   for (let round = 0; round < COLLECTIONS; round++) {
-    process.kill(gateway.pid(), "SIGUSR2");
+    process.kill(gateway.pid(), "SIGPWR");
     await sleep(REST_MS);
     heaps.push(await metric("nodejs_heap_size_used_bytes"));
   }

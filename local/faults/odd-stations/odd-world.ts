@@ -56,6 +56,10 @@ export async function ownerOf(system: FaultySystem, identity: string): Promise<O
   return { gateway, epoch: Number(epoch ?? 0) };
 }
 
+/** The same of many. Each question has a connection of its own: all at once they are more than Redis lets wait. */
+export const ownersOf = (system: FaultySystem, stations: readonly { identity: string }[]): Promise<Owner[]> =>
+  severalAtATime(stations, 100, ({ identity }) => ownerOf(system, identity));
+
 /** Presence as REST tells it. Undefined: REST did not answer. */
 export async function isOnline(system: FaultySystem, identity: string): Promise<boolean | undefined> {
   const { status, body } = await system.rest("GET", `/api/v1/charge-points/${encodeURIComponent(identity)}`);

@@ -8,6 +8,7 @@ import { createLogger } from "@dynamo-csms/proto/process/logger";
 import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import pg from "pg";
 import { FOLDERS } from "../../folders.ts";
+import { gatewayNodeOptions } from "../../image-node-options.ts";
 import { lastLines } from "../../log-file.ts";
 import { startMailSink } from "../../mail-sink.ts";
 import { freePort } from "../../ports.ts";
@@ -105,6 +106,7 @@ export async function startSystem(settings: Settings): Promise<FaultySystem> {
               NODE_ID: name,
               GATEWAY_PORT: String(port),
               REDIS_URL: redis.urlFor(name),
+              ...gatewayNodeOptions(),
               ...(natMap === undefined ? {} : { REDIS_NAT_MAP: natMap }),
             }
           : kind === "decisions"
