@@ -1,7 +1,7 @@
 import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { type Environment, EnvironmentReader } from "@dynamo-csms/proto/process/environment";
 import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
-import { parseNatMap, parseRedisTarget, withNatMap, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { readRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { readTracingSettings, type TracingSettings } from "@dynamo-csms/proto/process/tracing-settings";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
@@ -17,6 +17,8 @@ export interface SharedConfig {
   /** Must stay below the pod's terminationGracePeriodSeconds. */
   shutdownDeadlineMs: number;
   production: boolean;
+  /** The release that an image was built from. */
+  buildVersion: string;
   /** Undefined: nothing is traced. */
   tracing: TracingSettings | undefined;
 }
@@ -96,9 +98,7 @@ export class ConfigReader {
   }
 
   redisTarget(): RedisTarget {
-    const target = this.required("REDIS_URL", "redis://host:port", parseRedisTarget);
-    const natMap = this.#read.parsed("REDIS_NAT_MAP", this.optional("REDIS_NAT_MAP"), parseNatMap);
-    return this.mistakes.length > 0 ? target : withNatMap(target, natMap);
+    return readRedisTarget(this.#read) as RedisTarget;
   }
 
   /** What every process needs. */
@@ -112,6 +112,7 @@ export class ConfigReader {
       internalPort: this.integer("INTERNAL_PORT", 0, 0, 65_535),
       shutdownDeadlineMs: this.durationMs("SHUTDOWN_DEADLINE_MS", 25_000, 1_000, 600_000),
       production: this.optional("NODE_ENV") === "production",
+      buildVersion: this.text("BUILD_VERSION", "source"),
       tracing: readTracingSettings(this.#read),
     };
   }

@@ -35,6 +35,7 @@ test("all mistakes are named at once", () => {
   const wrong = {
     GATEWAY_PORT: "70000",
     ACK_DURABILITY: "yes",
+    ACK_REPLICAS: "2",
     PING_INTERVAL: "60s",
     SECRETS_KEY: "c2hvcnQ=",
     OCPP_PATHS: "ocpp",
@@ -50,6 +51,7 @@ test("all mistakes are named at once", () => {
   for (const name of [
     "GATEWAY_PORT",
     "ACK_DURABILITY",
+    "ACK_REPLICAS",
     "IDLE_TIMEOUT",
     "SECRETS_KEY",
     "OCPP_PATHS",

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { BadConfiguration } from "@dynamo-csms/proto/process/bad-configuration";
 import { EnvironmentReader, type Environment } from "@dynamo-csms/proto/process/environment";
 import { LOG_LEVELS, type LogLevel } from "@dynamo-csms/proto/process/logger";
-import { parseNatMap, parseRedisTarget, withNatMap, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
+import { readRedisTarget, type RedisTarget } from "@dynamo-csms/proto/process/redis-target";
 import { readTracingSettings, type TracingSettings } from "@dynamo-csms/proto/process/tracing-settings";
 import { parsePeppers, type Peppers } from "@dynamo-csms/proto/station-password";
 import { parseSecretsKey, type SecretsKey } from "@dynamo-csms/proto/sealed-secret";
@@ -87,8 +87,7 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
   if (shutdownDeadlineMs <= drainDeadlineMs)
     read.mistakes.push("SHUTDOWN_DEADLINE_MS: want more than DRAIN_DEADLINE_MS");
 
-  const redis = read.required("REDIS_URL", read.secret("REDIS_URL"), parseRedisTarget, "redis://host:port");
-  const natMap = read.parsed("REDIS_NAT_MAP", read.text("REDIS_NAT_MAP"), parseNatMap);
+  const redis = readRedisTarget(read);
   const address = read.required("DECISIONS_URL", read.text("DECISIONS_URL"), parseDecisionsAddress, "host:port");
   const tls = readDecisionsTls(read);
   const peppers = read.required(
@@ -132,12 +131,16 @@ export function readConfig(env: Environment, surroundings: Surroundings): Readon
     tracing: readTracingSettings(read),
   } as const;
 
+  if (settings.ackDurability !== "replica" && read.text("ACK_REPLICAS") !== undefined)
+    read.mistakes.push(
+      "ACK_REPLICAS: no replica is waited for without ACK_DURABILITY=replica: set that, or unset this",
+    );
   if (read.mistakes.length > 0 || !redis || !address || !peppers || !secretsKey || !ocppPaths || !trustedProxies)
     throw new BadConfiguration(read.mistakes);
   const decisions = { address, ...(tls === undefined ? {} : { tls }) };
   return Object.freeze({
     ...settings,
-    redis: withNatMap(redis, natMap),
+    redis,
     decisions,
     peppers,
     secretsKey,

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { payloadScanner, transactionUpdateScanner } from "@dynamo-csms/ocpp-schemas/payload-scanners";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { openLog } from "@dynamo-csms/proto/process/open-log";
@@ -58,6 +59,7 @@ endOnFault(log);
 const nowMs = () => performance.now();
 const pause = (ms: number) => sleep(ms);
 const metrics = createMetrics({ version: config.buildVersion, nodeId });
+tellBuild(metrics.registry, { process: "gateway", version: config.buildVersion });
 tellCertificates(metrics.registry, { gateway_tls: config.listeners.find(({ tls }) => tls)?.tls?.certificate });
 const connect = (purpose: "commands" | "subscriber") =>
   connectRedis(config.redis, purpose, { connectionName: nodeId, log });
@@ -224,13 +226,15 @@ const shutdown = createShutdown(
       },
     },
     { name: "upgrades", run: () => sockets?.stopAccepting() },
-    // Half of the time at the most; what they do not need is for closing the connections.
-    { name: "open calls", run: () => outgoing.settleAll(config.drainDeadlineMs / 2) },
     {
       name: "connections",
       run: () =>
         closeInWaves({
           sessions: () => sessions.all(),
+          isCalled: outgoing.isCalled,
+          // Who does not answer has half of the time; the other half does for all connections.
+          callsEndAtMs: drainingSinceMs + config.drainDeadlineMs / 2,
+          callsEnd: outgoing.takeNoMore,
           closesPerSecond: config.drainClosesPerSecond,
           endsAtMs: drainingSinceMs + config.drainDeadlineMs,
           nowMs,

@@ -8,20 +8,21 @@ const LOWEST = 15_000;
 /** Fewer than this are too few to choose from among other test runs. */
 const ENOUGH = 1_000;
 
-/** Given to somebody already: free until it is listened on. */
+/** Given to somebody in this process already: free until it is listened on. */
 const given = new Set<number>();
 
 /**
  * A TCP port that was free a moment ago, and that no outgoing connection is given: a server may be started on it later, or
- * again, without meeting EADDRINUSE for that reason. Never the same twice within a process.
+ * again, without meeting EADDRINUSE for that reason. While this process lives nobody else gets the same from here: not this
+ * process a second time, and on Linux no other process of the machine.
  */
 export async function freePort(): Promise<number> {
   const end = firstOutgoingPort();
   for (let tries = 0; tries < 100; tries += 1) {
     const port = LOWEST + Math.floor(Math.random() * (end - LOWEST));
-    if (given.has(port) || !(await isFree(port))) continue;
+    if (given.has(port)) continue;
     given.add(port);
-    return port;
+    if ((await isFree(port)) && (await isReserved(port))) return port;
   }
   throw new Error(`no free port found between ${LOWEST} and ${end}`);
 }
@@ -36,6 +37,19 @@ function firstOutgoingPort(): number {
   }
   const first = Number.parseInt(text, 10);
   return first >= LOWEST + ENOUGH ? first : USUAL_OUTGOING;
+}
+
+/**
+ * Reserves a port among the processes of this machine, until this one ends: a name in Linux's abstract namespace of sockets
+ * has one owner, and the kernel gives it back even after SIGKILL. False if another process has it.
+ */
+async function isReserved(port: number): Promise<boolean> {
+  if (process.platform !== "linux") return true;
+  return new Promise((resolve) => {
+    const server = createServer().unref();
+    server.once("error", () => resolve(false));
+    server.listen(`\0dynamo-csms-port-${port}`, () => resolve(true));
+  });
 }
 
 /** Whether a server can listen on this port, on all addresses as our processes do. */

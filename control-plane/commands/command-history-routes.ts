@@ -15,13 +15,22 @@ import {
   findCommand,
   listCommands,
 } from "./command-answer.ts";
+import type { CommandMetrics } from "./command-metrics.ts";
 import { commandableStation } from "./find-commandable-station.ts";
 
 const TAG = "Commands";
 const params = z.strictObject({ command_id: z.string().min(1).max(64) });
 
 /** What became of commands, and the end of those that wait. */
-export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger }): Route[] {
+export function commandHistoryRoutes({
+  pool,
+  metrics,
+  log,
+}: {
+  pool: pg.Pool;
+  metrics: CommandMetrics;
+  log: Logger;
+}): Route[] {
   const sql = sqlOn(pool);
 
   async function commandOf(reader: CommandReader, commandId: string) {
@@ -106,7 +115,9 @@ export function commandHistoryRoutes({ pool, log }: { pool: pg.Pool; log: Logger
       },
       problems: ["not_found", "conflict"],
       async handle({ caller, params: { command_id } }) {
-        const cancelled = await inTransaction(pool, (tx) => cancelCommand(tx, caller.orgId, command_id, { log }));
+        const cancelled = await metrics.whenCommitted((ended) =>
+          inTransaction(pool, (tx) => cancelCommand(tx, caller.orgId, command_id, { log, ended })),
+        );
         const body = await commandOf(caller, command_id);
         if (!cancelled)
           throw new ProblemError("conflict", `${command_id} does not wait: it is ${body.status}.`, {

@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { inTransaction, sqlOn } from "../database.ts";
 import type { DurableWork, WakeUps } from "../jobs/durable-work.ts";
 import { endClaimed, endThoseOfAnotherVersion } from "./cancel-command.ts";
+import type { CommandMetrics } from "./command-metrics.ts";
 import type { Owner } from "./resolve-owner.ts";
 import { secretPathsOf } from "./secret-fields.ts";
 import { CALL_TIMEOUT_MS, type CommandSender, type SentCommand } from "./send-command.ts";
@@ -31,6 +32,7 @@ export interface QueuedDeliveryDeps {
   secretsKey: SecretsKey;
   /** The process that wants the reports. */
   askerId: string;
+  metrics: CommandMetrics;
   log: Logger;
 }
 
@@ -43,7 +45,7 @@ export interface QueuedDelivery {
 }
 
 export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
-  const { pool, log } = deps;
+  const { pool, metrics, log } = deps;
   const sql = sqlOn(pool);
 
   return {
@@ -63,14 +65,16 @@ export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
         return undefined;
       }
       const limits = { sendWithinMs: SEND_WITHIN_MS, callTimeoutMs: CALL_TIMEOUT_MS };
-      const claimed = await inTransaction(pool, async (tx) => {
-        const next = await claimNext(tx, stationId, owner, limits);
-        if (next === undefined || next === "busy") return next;
-        const payload = payloadOf(next, deps.secretsKey);
-        if (payload.ok) return { ...next, payload: payload.value };
-        await endClaimed(tx, next.id, payload.error, { log });
-        return { unreadable: next.id };
-      });
+      const claimed = await metrics.whenCommitted((ended) =>
+        inTransaction(pool, async (tx) => {
+          const next = await claimNext(tx, stationId, owner, limits);
+          if (next === undefined || next === "busy") return next;
+          const payload = payloadOf(next, deps.secretsKey);
+          if (payload.ok) return { ...next, payload: payload.value };
+          await endClaimed(tx, next.id, payload.error, { log, ended });
+          return { unreadable: next.id };
+        }),
+      );
       if (typeof claimed === "object" && "unreadable" in claimed) {
         log.error({ commandId: claimed.unreadable }, "sealed payload cannot be opened");
         // Those behind it are due still.
@@ -81,7 +85,9 @@ export function createQueuedDelivery(deps: QueuedDeliveryDeps): QueuedDelivery {
         return undefined;
       }
       if (claimed === undefined) {
-        await inTransaction(pool, (tx) => endThoseOfAnotherVersion(tx, stationId, owner.epoch, { log }));
+        await metrics.whenCommitted((ended) =>
+          inTransaction(pool, (tx) => endThoseOfAnotherVersion(tx, stationId, owner.epoch, { log, ended })),
+        );
         await putAside(sql, stationId, station.askedAt);
         return undefined;
       }

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { inTransaction, sqlOn } from "../database.ts";
 import { faultKindOf } from "../fault-kind.ts";
 import { preparedSqlOn } from "../prepared-sql.ts";
+import type { CommandMetrics } from "./command-metrics.ts";
 import { deliverCommand, type DeliveryTiming } from "./deliver-command.ts";
 import type { NodeChannel } from "./node-channel.ts";
 import { createOpenCommands } from "./open-commands.ts";
@@ -17,6 +18,7 @@ export interface CommandFollowerDeps {
   channel: Pick<NodeChannel, "publish" | "onReports">;
   resolveOwner(identity: StationIdentity): Promise<Owner | undefined>;
   timing: DeliveryTiming;
+  metrics: CommandMetrics;
   log: Logger;
 }
 
@@ -72,8 +74,11 @@ export function createCommandFollower(deps: CommandFollowerDeps): CommandFollowe
     const isOneStatement = known.outcome.state !== "not_connected" && !OUTCOME_EFFECTS.has(action);
     for (let retries = 0; ; retries += 1) {
       try {
-        if (isOneStatement) await recordCommandOutcome(prepared, known, { log });
-        else await inTransaction(pool, (tx) => recordCommandOutcome(tx, known, { log }));
+        await deps.metrics.whenCommitted((ended) =>
+          isOneStatement
+            ? recordCommandOutcome(prepared, known, { log, ended })
+            : inTransaction(pool, (tx) => recordCommandOutcome(tx, known, { log, ended })),
+        );
         return;
       } catch (fault) {
         if (faultKindOf(fault) !== "retry" || retries >= MAX_RETRIES) throw fault;

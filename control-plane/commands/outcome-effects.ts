@@ -29,6 +29,9 @@ export interface EndedCommand {
   payload: unknown;
   requestedBy: string;
   state: CommandState;
+  deliver: "now" | "when_connected";
+  /** From its acceptance to now, by Postgres' clock. */
+  tookSeconds: number;
   /** Payload of the station's CALLRESULT; undefined when there was none that its schema allows. */
   response: unknown;
   /** Where that answer stands among the station's frames (CommandOutcome.answeredAs): facts it tells yield to later ones. */

@@ -78,8 +78,8 @@ async function waitsAgain(sql: Sql, commandId: string, epoch: number | undefined
 }
 
 /** What `returning` must give for `endedCommand`. */
-export const ENDED =
-  "id, station_id::text as station_id, org_id, ocpp_version, action, payload, requested_by, state, response, coalesce(answered_at, final_at) as at";
+export const ENDED = `id, station_id::text as station_id, org_id, ocpp_version, action, payload, requested_by, state, response, coalesce(answered_at, final_at) as at,
+   deliver, extract(epoch from clock_timestamp() - created_at)::float8 as took_seconds`;
 
 export interface EndedRow {
   id: string;
@@ -92,6 +92,8 @@ export interface EndedRow {
   state: CommandState;
   response: unknown;
   at: Date;
+  deliver: "now" | "when_connected";
+  took_seconds: number;
 }
 
 /** The row of a command that just ended, for the effects. */
@@ -104,6 +106,8 @@ export const endedCommand = (row: EndedRow): EndedCommand => ({
   payload: row.payload,
   requestedBy: row.requested_by,
   state: row.state,
+  deliver: row.deliver,
+  tookSeconds: row.took_seconds,
   // Of an "error" it is what broke the schema.
   response: row.state === "error" ? undefined : (row.response ?? undefined),
   at: row.at,

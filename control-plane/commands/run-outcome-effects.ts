@@ -9,6 +9,8 @@ export interface OutcomeDeps {
   log?: Pick<Logger, "error">;
   /** Default: OUTCOME_EFFECTS. */
   effects?: ReadonlyMap<string, readonly OutcomeEffect[]>;
+  /** Told of each command behind its effects, in the transaction, which may yet be rolled back (CommandMetrics.whenCommitted). */
+  ended?: (command: EndedCommand) => void;
 }
 
 /**
@@ -41,4 +43,5 @@ export async function runOutcomeEffects(sql: Sql, command: EndedCommand, deps: O
     }
     await sql.query("release savepoint outcome_effect");
   }
+  deps.ended?.(command);
 }

@@ -17,6 +17,7 @@ import type { Logger } from "pino";
 import { inTransaction, type Sql } from "../database.ts";
 import { newId } from "../ids.ts";
 import { preparedSqlOn } from "../prepared-sql.ts";
+import type { CommandMetrics } from "./command-metrics.ts";
 import type { DeliveryTiming } from "./deliver-command.ts";
 import type { CommandableStation } from "./find-commandable-station.ts";
 import { createCommandFollower, type CommandFollower } from "./follow-command.ts";
@@ -73,6 +74,7 @@ export interface CommandSenderDeps {
   findHolder?(identity: StationIdentity): Promise<Holder | undefined>;
   secretsKey: SecretsKey;
   timing: DeliveryTiming;
+  metrics: CommandMetrics;
   tracing?: Tracing | undefined;
   log: Logger;
 }
@@ -113,7 +115,9 @@ export function createCommandSender(deps: CommandSenderDeps): CommandSender {
       const shown = sealedPayload === undefined ? text : JSON.stringify(maskSecrets(payload, secretPaths));
       const row = { commandId, payload: shown, sealedPayload, owner, finalInMs: finalBy - nowMs };
       if (owner === undefined) {
-        await inTransaction(pool, (sql) => insertCommand(sql, request, row, { log }));
+        await deps.metrics.whenCommitted((ended) =>
+          inTransaction(pool, (sql) => insertCommand(sql, request, row, { log, ended })),
+        );
         return ok({ commandId, settled: Promise.resolve() });
       }
       // One statement: committed when it returns.

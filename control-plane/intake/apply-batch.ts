@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type pg from "pg";
+import type { OutcomeDeps } from "../commands/run-outcome-effects.ts";
 import type { Sql } from "../database.ts";
 import { findStations, type KnownStation } from "../stations/known-station.ts";
 import type { MeterShapes } from "../transactions/meter-shapes.ts";
@@ -56,12 +57,14 @@ export async function applyBatch(batch: Batch, deps: ApplyDeps): Promise<"applie
   let way: Way = deps.copying?.next() === true ? "copied" : "whole";
   for (let retries = 0; ;) {
     try {
-      const outcome = await inBatchTransaction(deps.pool, way === "copied", (sql) =>
-        applyIn(
-          deps.eventsRecorded === undefined ? sql : { ...sql, eventsRecorded: deps.eventsRecorded },
-          batch,
-          way,
-          deps,
+      const outcome = await deps.metrics.commands.whenCommitted((ended) =>
+        inBatchTransaction(deps.pool, way === "copied", (sql) =>
+          applyIn(
+            deps.eventsRecorded === undefined ? sql : { ...sql, eventsRecorded: deps.eventsRecorded },
+            batch,
+            way,
+            { ...deps, ended },
+          ),
         ),
       );
       if (way === "copied") deps.copying?.copied();
@@ -85,7 +88,10 @@ type Way = "copied" | "whole" | "split";
 const pause = (times: number) =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** Math.min(times, 6)));
 
-async function applyIn(sql: Sql, batch: Batch, way: Way, deps: ApplyDeps): Promise<"applied" | "sealed"> {
+/** `ended`: as in OutcomeDeps. */
+type ApplyInDeps = ApplyDeps & Pick<OutcomeDeps, "ended">;
+
+async function applyIn(sql: Sql, batch: Batch, way: Way, deps: ApplyInDeps): Promise<"applied" | "sealed"> {
   // First of all: it locks the lane, so that a second intake waits here instead of doing the work for nothing.
   if (!(await moveOffset(sql, batch.laneId, batch.from, batch.to))) throw new LaneLost();
   for (const gap of batch.gaps) await recordGap(sql, batch.laneId, gap);
@@ -104,7 +110,7 @@ async function applyIn(sql: Sql, batch: Batch, way: Way, deps: ApplyDeps): Promi
 interface Context {
   laneId: string;
   stations: ReadonlyMap<string, KnownStation>;
-  deps: ApplyDeps;
+  deps: ApplyInDeps;
   sealed: boolean;
 }
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 
@@ -14,6 +15,7 @@ export function createIntakeMetrics(registry: Registry, lagsMs: () => Iterable<n
     },
   });
   return {
+    commands: createCommandMetrics(registry),
     lanes: new Gauge({ name: "intake_lanes", help: "Lanes that this process drains", registers }),
     frames: new Counter({ name: "intake_frames_total", help: "Frames applied", registers }),
     batches: new Counter({

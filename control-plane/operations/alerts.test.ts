@@ -1,5 +1,6 @@
 // docs/runbooks against the code: every alert has its page, every page its alert, and every metric that they name is there.
 import { readdirSync, readFileSync } from "node:fs";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -41,6 +42,7 @@ async function registered(): Promise<Map<string, readonly string[]>> {
   createDecisionsMetrics(registry, () => 0);
   createHttpMetrics(registry);
   tellCertificates(registry, {});
+  tellBuild(registry, { process: "api", version: "test" });
   const internal = await startInternalServer({ port: 0, host: "127.0.0.1", checks: {}, registry });
   await internal.close();
   return new Map(

@@ -154,7 +154,7 @@ export async function readOnce({ sql, redis, metrics, log }: Deps): Promise<void
     }),
     attempt(
       {
-        single: [metrics.fleet.pendingDeliveries],
+        single: [metrics.fleet.pendingDeliveries, metrics.fleet.activeTransactions],
         labelled: [
           metrics.fleet.chargePoints,
           metrics.fleet.commissionings,

@@ -21,11 +21,14 @@ export function createFleetMetrics(registry: Registry) {
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
   const pending = gauge("dynamo_webhook_deliveries_pending", `Webhook deliveries to be made, at most ${COUNTED}`, []);
+  const active = gauge("dynamo_transactions_active", "Transactions under way: begun, not ended, not given up", []);
   // Absent until it is read: 0 would be a statement.
   pending.remove();
+  active.remove();
   return {
     chargePoints: gauge("dynamo_charge_points", "Charge points that are not retired", ["registration"]),
     commissionings: gauge("dynamo_commissionings", "Commissionings, each charge point's last one", ["status"]),
+    activeTransactions: active,
     checks: gauge("dynamo_commissioning_checks", "Checks of charge points' last commissionings", ["check", "status"]),
     openCommands: gauge("dynamo_commands_open", `Commands without a final state, counted up to ${COUNTED}`, ["state"]),
     pendingDeliveries: pending,
@@ -39,9 +42,12 @@ export function createFleetMetrics(registry: Registry) {
 
 /** Reads what Postgres has of it. Rejects when it is away. */
 export async function readFleet(sql: Sql, metrics: FleetMetrics): Promise<void> {
-  const [stations, commissionings, checks, commands, deliveries] = await Promise.all([
+  const [stations, transactions, commissionings, checks, commands, deliveries] = await Promise.all([
     sql.query<Counted>(
       "select registration as label, count(*)::int as n from stations where retired_at is null group by 1",
+    ),
+    sql.query<{ n: number }>(
+      "select count(*)::int as n from transactions where state = 'active' and given_up_at is null",
     ),
     sql.query<Counted>("select status as label, count(*)::int as n from commissionings group by 1"),
     sql.query<Counted & { name: string }>(
@@ -56,6 +62,7 @@ export async function readFleet(sql: Sql, metrics: FleetMetrics): Promise<void> 
     ),
   ]);
   for (const [registration, n] of withZeros(REGISTRATIONS, stations)) metrics.chargePoints.set({ registration }, n);
+  metrics.activeTransactions.set(transactions[0]?.n ?? 0);
   for (const [status, n] of withZeros(COMMISSIONINGS, commissionings)) metrics.commissionings.set({ status }, n);
   // A status that nobody has any more must not stay.
   metrics.checks.reset();

@@ -10,8 +10,10 @@ import { askerReports, nodeCommands, nodeLease, stationOwner } from "@dynamo-csm
 import { parseSecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { Redis } from "ioredis";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { findCommand } from "../commands/command-answer.ts";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 import { DELIVERY_TIMING } from "../commands/deliver-command.ts";
 import { findCommandableStation } from "../commands/find-commandable-station.ts";
 import { createNodeChannel, type NodeChannel } from "../commands/node-channel.ts";
@@ -53,6 +55,7 @@ beforeAll(async () => {
     resolveOwner: (identity) => resolveOwner(redis, identity),
     secretsKey: parseSecretsKey(Buffer.alloc(32, 7).toString("base64")),
     timing: { ...DELIVERY_TIMING, receiptMs: 300 },
+    metrics: createCommandMetrics(new Registry()),
     log,
   });
 });

@@ -7,8 +7,10 @@ import { nodeLease } from "@dynamo-csms/proto/redis-keys";
 import { parseSecretsKey, unseal } from "@dynamo-csms/proto/sealed-secret";
 import { Redis } from "ioredis";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { findCommand } from "../commands/command-answer.ts";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 import { DELIVERY_TIMING } from "../commands/deliver-command.ts";
 import { findCommandableStation } from "../commands/find-commandable-station.ts";
 import { createNodeChannel, type NodeChannel } from "../commands/node-channel.ts";
@@ -50,6 +52,7 @@ beforeAll(async () => {
     resolveOwner: (identity) => resolveOwner(redis, identity),
     secretsKey,
     timing,
+    metrics: createCommandMetrics(new Registry()),
     log,
   });
 });

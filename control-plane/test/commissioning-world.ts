@@ -6,6 +6,7 @@ import type { StationIdentity } from "@dynamo-csms/proto/station-identity";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 import { DELIVERY_TIMING } from "../commands/deliver-command.ts";
 import { createNodeChannel } from "../commands/node-channel.ts";
 import { resolveOwner } from "../commands/resolve-owner.ts";
@@ -85,6 +86,7 @@ export async function startCommissioningWorld() {
       resolveOwner: ownerOf,
       secretsKey,
       timing: { ...DELIVERY_TIMING, watchMs: 200, movedGraceMs: 300 },
+      metrics: createCommandMetrics(new Registry()),
       log,
     });
     const ownWakeUps = createWakeUps({ redis, prefix, log });

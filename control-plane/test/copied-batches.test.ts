@@ -1,8 +1,10 @@
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMeterShapes } from "../transactions/meter-shapes.ts";
 import { sqlOn } from "../database.ts";
 import { applyBatch, type ApplyDeps, type Batch } from "../intake/apply-batch.ts";
 import { CopyPolicy } from "../intake/copy-policy.ts";
+import { createIntakeMetrics } from "../intake/intake-metrics.ts";
 import { statusPayload } from "./intake-world.ts";
 import { connectionOf } from "./lane-double.ts";
 import { createOwnDatabase, type OwnDatabase } from "./own-database.ts";
@@ -46,20 +48,20 @@ async function lane(id: string) {
       tried.push("failed");
     }
   }
-  const letters = { count: 0 };
+  const metrics = createIntakeMetrics(new Registry(), () => []);
   const deps = {
     pool,
     shapes: createMeterShapes(sqlOn(pool)),
     settings: { logHeartbeats: false },
     copying: new Watched(),
-    metrics: { deadLetters: { inc: () => (letters.count += 1) } },
+    metrics,
     log: { error() {} },
   } as unknown as ApplyDeps;
   let last = 0;
   return {
     deps,
     tried,
-    letters,
+    deadLetters: async () => (await metrics.deadLetters.get()).values.reduce((sum, { value }) => sum + value, 0),
     apply: (frames: readonly Batch["frames"][number]["frame"][]) => {
       const [from, to] = [`${last}-0`, `${last + 1}-0`];
       last += 1;
@@ -128,7 +130,7 @@ test("[I9] among four thousand frames the ones that cannot be stored are set asi
   });
   expect(await one.apply(frames)).toBe("applied");
   expect(await setAside(station)).toEqual([...poison].map((at) => ({ frame_index: at, reason: "SQLSTATE 22003" })));
-  expect(one.letters.count).toBe(poison.size);
+  expect(await one.deadLetters()).toBe(poison.size);
   expect((await logged(station)).map(({ seq }) => seq)).toEqual(
     frames.filter((_, at) => !poison.has(at)).map(({ seq }) => seq),
   );

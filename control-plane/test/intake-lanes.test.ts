@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import pg from "pg";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { applyBatch } from "../intake/apply-batch.ts";
+import { createIntakeMetrics } from "../intake/intake-metrics.ts";
 import { createIntakeWorld, type IntakeWorld, statusesOf, statusPayload, until } from "./intake-world.ts";
 import { connectionOf, type LaneDouble } from "./lane-double.ts";
 import { registerStation, type TestStation } from "./registered-station.ts";
@@ -79,7 +81,7 @@ test("[I2] of two intakes on one lane, the one whose offset has moved on changes
     pool: world.database.pool,
     shapes: { idsOf: async () => [] },
     settings: { logHeartbeats: false },
-    metrics: { deadLetters: { inc() {} } },
+    metrics: createIntakeMetrics(new Registry(), () => []),
     log: { error() {} },
   };
   const batch = {

@@ -3,7 +3,9 @@ import type { CommandOutcome } from "@dynamo-csms/proto/command-message";
 import { parseSecretsKey } from "@dynamo-csms/proto/sealed-secret";
 import { Redis } from "ioredis";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { findCommand } from "../commands/command-answer.ts";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 import { DELIVERY_TIMING } from "../commands/deliver-command.ts";
 import { createQueuedDelivery, type QueuedDelivery } from "../commands/deliver-queued.ts";
 import { createNodeChannel } from "../commands/node-channel.ts";
@@ -39,13 +41,14 @@ export async function startQueueScene() {
     const channel = createNodeChannel({ askerId: `test-${randomUUID()}`, redis, subscriber, log });
     await channel.start();
     const ownerOf = (identity: TestStation["identity"]) => resolveOwner(redis, identity);
-    const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey: key, timing, log });
+    const metrics = createCommandMetrics(new Registry());
+    const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey: key, timing, metrics, log });
     stops.push(async () => {
       await sender.stop();
       subscriber.disconnect();
     });
     const { askerId } = channel;
-    return createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey: key, askerId, log });
+    return createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey: key, askerId, metrics, log });
   }
 
   /** A gateway that is stopped at the end of the test. */

@@ -1,7 +1,9 @@
 // Commands that wait for their station: sent once, in order, when it is connected.
 import { type CommandMessage, sealedPayloadContext } from "@dynamo-csms/proto/command-message";
 import { unseal } from "@dynamo-csms/proto/sealed-secret";
+import { Registry } from "prom-client";
 import { afterAll, afterEach, expect, test } from "vitest";
+import { createCommandMetrics } from "../commands/command-metrics.ts";
 import { createQueuedCommandsWork, createQueuedDelivery } from "../commands/deliver-queued.ts";
 import { resolveOwner } from "../commands/resolve-owner.ts";
 import { wakeWaitingCommands } from "../commands/waiting-commands.ts";
@@ -90,6 +92,7 @@ test("a process that follows as many commands as it may claims no more, and look
     resolveOwner: (identity) => resolveOwner(redis, identity),
     secretsKey,
     askerId: "test-busy",
+    metrics: createCommandMetrics(new Registry()),
     log,
   });
   await agoWoken();

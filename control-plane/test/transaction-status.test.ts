@@ -44,6 +44,8 @@ describe("OCPP 2.x", () => {
         action: "GetTransactionStatus",
         payload: { transactionId: "tx-1" },
         requestedBy: "system:transaction-status",
+        deliver: "when_connected",
+        tookSeconds: 1,
         state,
         response,
         at: new Date(),

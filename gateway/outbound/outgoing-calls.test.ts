@@ -346,26 +346,15 @@ test("[I12] both frames and both events go into the lane, in order, without the 
   expect(events.map(({ event }) => event)).toEqual(["commandSent", "commandOutcome", "commandSent", "commandOutcome"]);
 });
 
-test("settling waits for the open call, drops the queued ones, and takes nothing new", async () => {
-  const { call, answer, outgoing, states } = scene();
+test("a node that takes no more drops what is queued, and what comes; the open call may still be answered", () => {
+  const { call, answer, outgoing, session, states } = scene();
   call("a");
   call("b");
-  let settled = false;
-  const settling = outgoing.settleAll(10_000).then(() => (settled = true));
+  expect(outgoing.isCalled(session)).toBe(true);
+  outgoing.takeNoMore();
   call("c");
-  await Promise.resolve();
-  expect(settled).toBe(false);
   expect(states()).toEqual(["b not_connected", "c not_connected"]);
   answer('[3,"a",{"status":"Accepted"}]');
-  await settling;
   expect(states()).toEqual(["b not_connected", "c not_connected", "a accepted"]);
-});
-
-test("settling gives up at its deadline", async () => {
-  const { call, outgoing, pass, states } = scene();
-  call("a");
-  const settling = outgoing.settleAll(10_000);
-  pass(10_000);
-  await settling;
-  expect(states()).toEqual([]);
+  expect(outgoing.isCalled(session)).toBe(false);
 });

@@ -75,9 +75,7 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
   const clock = deps.clock ?? realClock;
   /** Of those that were ever sent a call: most never are. */
   const lines = new Map<Session, Line>();
-  let openCalls = 0;
   let stopping = false;
-  let whenIdle: (() => void) | undefined;
 
   function conclude(session: Session, call: OutgoingCall, outcome: CommandOutcome): void {
     metrics.commands.inc({ state: outcome.state });
@@ -96,7 +94,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
       queued.expiry.cancel();
       send(session, line, queued.call);
     }
-    if (openCalls === 0) whenIdle?.();
   }
 
   function send(session: Session, line: Line, call: OutgoingCall): void {
@@ -109,7 +106,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
       return neverSent(session, call, "the connection is gone");
 
     line.open = { call, sentAtMs, timer: clock.after(call.callTimeoutMs, () => timeOut(session, line, call)) };
-    openCalls += 1;
     metrics.callsInFlight.inc({ direction: "out" });
     metrics.frames.inc({ direction: "out", type: "call", action: call.action, version: session.version });
     call.onSent(sentAtMs);
@@ -129,7 +125,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
     const sentAtMs = line.open?.sentAtMs ?? clock.nowMs();
     line.open?.timer.cancel();
     line.open = undefined;
-    openCalls -= 1;
     metrics.callsInFlight.dec({ direction: "out" });
     metrics.callDuration.observe(
       { direction: "out", action: call.action, outcome },
@@ -153,7 +148,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
         expiry.cancel();
         neverSent(session, call, "the connection ended before it could be sent");
       }
-      if (openCalls === 0) whenIdle?.();
     },
 
     /** Queues the call behind the open one of this connection. Whatever happens, its onOutcome is told once. */
@@ -201,8 +195,11 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
     askedFor: (session: Session, action: string): boolean =>
       (lines.get(session)?.askedFor.get(action) ?? 0) > clock.nowMs(),
 
-    /** Sends nothing more, and waits for the open calls' answers, up to the deadline. */
-    async settleAll(deadlineMs: number): Promise<void> {
+    /** A CALL to this connection waits for its answer. */
+    isCalled: (session: Session): boolean => lines.get(session)?.open !== undefined,
+
+    /** Sends nothing more: neither what waits for its turn, nor what comes from now on. Open CALLs may still be answered. */
+    takeNoMore(): void {
       stopping = true;
       for (const [session, line] of lines) {
         for (const { call, expiry } of line.queue.splice(0)) {
@@ -210,14 +207,6 @@ export function createOutgoingCalls(deps: OutgoingCallsDeps) {
           neverSent(session, call, "the node that holds the connection is stopping");
         }
       }
-      if (openCalls === 0) return;
-      await new Promise<void>((resolve) => {
-        const timer = clock.after(deadlineMs, resolve);
-        whenIdle = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
     },
   };
 }

@@ -3,17 +3,20 @@ import { closeInWaves } from "./close-in-waves.ts";
 
 interface SceneSettings {
   waitingFrames?: (i: number, nowMs: number) => number;
+  isCalled?: (i: number, nowMs: number) => boolean;
   random?: () => number;
   closesPerSecond?: number;
 }
 
 function scene(
   count: number,
-  { waitingFrames = () => 0, random = () => 0.5, closesPerSecond = 500 }: SceneSettings = {},
+  { waitingFrames = () => 0, isCalled = () => false, random = () => 0.5, closesPerSecond = 500 }: SceneSettings = {},
 ) {
   const clock = { nowMs: 0 };
+  const callsEndedAtMs: number[] = [];
   const closes: { i: number; atMs: number; code: number }[] = [];
   const sessions = Array.from({ length: count }, (_, i) => ({
+    i,
     open: true,
     get waitingFrames() {
       return waitingFrames(i, clock.nowMs);
@@ -26,6 +29,9 @@ function scene(
   const run = (deadlineMs: number) =>
     closeInWaves({
       sessions: () => sessions,
+      isCalled: ({ i }) => isCalled(i, clock.nowMs),
+      callsEndAtMs: deadlineMs / 2,
+      callsEnd: () => callsEndedAtMs.push(clock.nowMs),
       closesPerSecond,
       endsAtMs: deadlineMs,
       nowMs: () => clock.nowMs,
@@ -36,7 +42,7 @@ function scene(
       random,
     });
   const lastAtMs = () => Math.max(...closes.map(({ atMs }) => atMs));
-  return { run, closes, clock, lastAtMs };
+  return { run, closes, callsEndedAtMs, clock, lastAtMs };
 }
 
 /** The most closes that any second saw. */
@@ -77,6 +83,16 @@ test("a session whose frames are being answered waits for its answers, but not p
   expect(atMs.get(2)).toBe(0);
   expect(atMs.get(0)).toBe(500);
   expect(atMs.get(1)).toBeGreaterThanOrEqual(900);
+});
+
+test("[A4] [A5] a station that has to answer a command goes when it has, and past half of the time in any case", async () => {
+  const { run, closes, callsEndedAtMs } = scene(3, { isCalled: (i, nowMs) => (i === 0 && nowMs < 300) || i === 1 });
+  await run(2_000);
+  const atMs = new Map(closes.map((close) => [close.i, close.atMs]));
+  expect(atMs.get(2)).toBe(0);
+  expect(atMs.get(0)).toBe(300);
+  expect(atMs.get(1)).toBe(1_000);
+  expect(callsEndedAtMs).toEqual([1_000]);
 });
 
 test("nobody connected is done at once", async () => {

@@ -13,7 +13,7 @@ afterAll(() => world.close());
 
 const statusOf = async (url: string) => (await fetch(url)).status;
 
-test("[1.5-close-codes] [A4] [A5] a stop waits for open calls, refuses newcomers, closes with 1012, seals the lane and ends with 0", async () => {
+test("[1.5-close-codes] [A4] [A5] a stop waits for open calls, and for those alone; refuses newcomers, closes with 1012, seals the lane and ends with 0", async () => {
   const gateway = await world.gateway();
   const { laneId } = JSON.parse((await world.redis.get(nodeLease(gateway.nodeId))) ?? "{}") as { laneId: string };
   const [asked, idle] = [await world.register(), await world.register()];
@@ -53,10 +53,11 @@ test("[1.5-close-codes] [A4] [A5] a stop waits for open calls, refuses newcomers
   expect(newcomer).toMatchObject({ status: 503, headers: { "retry-after": expect.stringMatching(/^[1-5]$/) } });
   await until("the refusal is in its list", async () => (await world.attempts(idle)).length === 2);
   expect((await world.attempts(idle))[0]).toMatchObject({ outcome: "service_unavailable" });
-  expect([busy.ws.readyState, quiet.ws.readyState]).toEqual([busy.ws.OPEN, quiet.ws.OPEN]);
+  expect((await quiet.closed).code).toBe(1012);
+  expect(busy.ws.readyState).toBe(busy.ws.OPEN);
 
   busy.ws.send(JSON.stringify([3, "cmd_drain", { status: "Accepted" }]));
-  expect([(await busy.closed).code, (await quiet.closed).code]).toEqual([1012, 1012]);
+  expect((await busy.closed).code).toBe(1012);
   expect(await gateway.ended).toBe(0);
 
   const entries = await world.redis.xrangeBuffer(lane(laneId), "-", "+");
@@ -88,6 +89,46 @@ test("[A4] connections are closed at the pace that is set: while one reconnects,
   expect(open.length).toBeGreaterThanOrEqual(2);
   gateway.signal("SIGKILL");
   await gateway.ended;
+});
+
+test("[A5] a command that comes while a node stops is carried out on a connection that it still has", async () => {
+  const gateway = await world.gateway({ DRAIN_CLOSES_PER_SECOND: "1", DRAIN_DEADLINE_MS: "60s" });
+  const stations = await Promise.all(Array.from({ length: 8 }, () => world.register()));
+  const connections = await Promise.all(stations.map((station) => connectStation(gateway.url, station)));
+  gateway.signal("SIGTERM");
+  await Promise.race(connections.map(({ closed }) => closed));
+  const at = connections.findIndex(({ ws }) => ws.readyState === ws.OPEN);
+  const [{ ws, closed }, { identity }] = [connections[at], stations[at]] as [
+    (typeof connections)[number],
+    (typeof stations)[number],
+  ];
+  ws.on("message", () => ws.send(JSON.stringify([3, "cmd_late", { status: "Accepted" }])));
+  const { epoch } = await world.owner(identity);
+  await world.redis.spublish(
+    nodeCommands(gateway.nodeId),
+    encodeNodeMessage({
+      v: COMMAND_FORMAT,
+      kind: "command",
+      commandId: "cmd_late",
+      identity,
+      epoch: Number(epoch),
+      version: "1.6",
+      action: "ClearCache",
+      payload: "{}",
+      callTimeoutMs: 30_000,
+      deadlineAtMs: Date.now() + 30_000,
+      askerId: "test",
+    }),
+  );
+  expect((await closed).code).toBe(1012);
+  gateway.signal("SIGKILL");
+  await gateway.ended;
+  const outcomes = (await world.stored(identity))
+    .map(({ text }) => text)
+    .filter((text) => text.includes("commandOutcome"));
+  expect(outcomes.map((text) => JSON.parse(text) as unknown)).toMatchObject([
+    { commandId: "cmd_late", outcome: { state: "accepted" } },
+  ]);
 });
 
 test("[A5] a station that never answers holds the stop up no longer than half the drain deadline", async () => {

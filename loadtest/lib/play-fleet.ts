@@ -124,7 +124,8 @@ class Share {
     const isOver = this.#stations.every((station) => !station.isConnected);
     if (!isOver && nowMs - this.#leftAtMs < LEAVE_MS) return;
     clearInterval(this.#timer);
-    for (const { ledger, unit } of this.#stations) tellRunner(ledger.told(unit.identity));
+    for (const { ledger, absence, unit } of this.#stations)
+      tellRunner({ ...ledger.told(unit.identity), absence: absence.told() });
     this.#finished();
   }
 }

@@ -27,12 +27,18 @@ function callsOf2x(): [string, Record<string, unknown>][] {
   ];
 }
 
-/** Sends one command to one station of the fleet, taken at random, and waits for its answer. */
-export function sendCommand({ units, apiUrl, apiKey }: Settings): void {
+/** A command without consequences for a station of the fleet, taken at random: the address and what is sent there. */
+export function anyCommand({ units }: Pick<Settings, "units">): { path: string; body: object } {
   const unit = units[Math.floor(Math.random() * units.length)] as Unit;
   const { path, calls } = COMMANDS[unit.version];
   const [command, payload] = calls[Math.floor(Math.random() * calls.length)] as [string, Record<string, unknown>];
-  const body = { charge_point_id: unit.identity, command, payload, timeout_seconds: 10 };
+  return { path, body: { charge_point_id: unit.identity, command, payload, timeout_seconds: 10 } };
+}
+
+/** Sends one command to one station of the fleet, taken at random, and waits for its answer. */
+export function sendCommand(settings: Settings): void {
+  const { apiUrl, apiKey } = settings;
+  const { path, body } = anyCommand(settings);
   const answer = http.post(`${apiUrl}${path}`, JSON.stringify(body), {
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
     tags: { name: path },

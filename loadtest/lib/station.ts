@@ -1,3 +1,4 @@
+import { Absence } from "./absence.ts";
 import type { Agenda } from "./agenda.ts";
 import { answerTo } from "./command-answers.ts";
 import { Connection } from "./connection.ts";
@@ -48,6 +49,7 @@ const [GOLDEN_RATIO, PLASTIC_RATIO] = [0.618_033_988_749_895, 0.754_877_666_246_
 /** A charge point: connects, boots, lives its story with one open CALL at a time, comes back when it is thrown out. */
 export class Station {
   readonly ledger = new Ledger();
+  readonly absence = new Absence();
   readonly unit: Unit;
   readonly #world: World;
   readonly #story: Story;
@@ -61,7 +63,6 @@ export class Station {
   #booted = false;
   #ending = false;
   #refusals = 0;
-  #lostAtMs: number | undefined;
 
   constructor(unit: Unit, at: number, world: World) {
     this.unit = unit;
@@ -131,10 +132,10 @@ export class Station {
   #opened(): void {
     const { nowMs } = this.#world;
     this.#refusals = 0;
-    if (this.#lostAtMs !== undefined) {
-      reconnectTime.add(nowMs() - this.#lostAtMs, { phase: this.#world.phase() });
+    const awayMs = this.absence.end(nowMs());
+    if (awayMs !== undefined) {
+      reconnectTime.add(awayMs, { phase: this.#world.phase() });
       reconnects.add(1, { phase: this.#world.phase() });
-      this.#lostAtMs = undefined;
     }
     if (this.#booted) this.#next();
     else this.#boot();
@@ -246,12 +247,13 @@ export class Station {
       return;
     }
     disconnects.add(1, { code: String(code ?? "none"), phase: this.#world.phase() });
-    this.#lostAtMs = this.#world.nowMs();
+    this.absence.begin(this.#world.nowMs());
     // What belongs to a transaction is sent again (C16 §4.1, 2.x E04); what does not is over.
     if (open?.transactional === true) this.#waiting = open;
     else if (open !== undefined) this.#giveUp(open);
     const seconds = Math.random() * this.#world.reconnectSeconds;
     this.#gateway += 1; // as a load balancer would: the one that threw it out may be going away
+    this.absence.noteBackOff(seconds);
     this.#world.wall.after(seconds, () => this.connect());
   }
 
@@ -259,8 +261,10 @@ export class Station {
     this.#connection = undefined;
     if (this.#ending) return;
     refusals.add(1, { phase: this.#world.phase() });
+    this.absence.noteRefusal();
     this.#gateway += 1;
     const seconds = Math.min(MAX_BACKOFF_SECONDS, 2 ** this.#refusals++) * (0.5 + Math.random());
+    this.absence.noteBackOff(seconds);
     this.#world.wall.after(seconds, () => this.connect());
   }
 

@@ -79,6 +79,14 @@ export function find(manifests: Manifest[], kind: string, name: string): Manifes
   return found;
 }
 
+/** What is not said is the cluster's default: every 10 s, 1 s to answer, three failures. */
+export interface Probe {
+  httpGet?: { path: string; port: string };
+  periodSeconds?: number;
+  timeoutSeconds?: number;
+  failureThreshold?: number;
+}
+
 export interface Container {
   name: string;
   image: string;
@@ -86,9 +94,10 @@ export interface Container {
   env?: { name: string; value?: string }[];
   volumeMounts?: { name: string; mountPath: string }[];
   ports?: { name: string; containerPort: number }[];
-  startupProbe?: { httpGet: { path: string; port: string } };
-  livenessProbe?: { httpGet: { path: string; port: string } };
-  readinessProbe?: { httpGet?: { path: string; port: string } };
+  startupProbe?: Probe & Required<Pick<Probe, "httpGet">>;
+  livenessProbe?: Probe & Required<Pick<Probe, "httpGet">>;
+  readinessProbe?: Probe;
+  lifecycle?: { preStop?: { sleep?: { seconds: number } } };
   securityContext?: {
     allowPrivilegeEscalation?: boolean;
     readOnlyRootFilesystem?: boolean;

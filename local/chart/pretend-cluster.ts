@@ -19,6 +19,8 @@ export interface LocalPod {
 }
 
 export interface Running {
+  /** undefined: it runs elsewhere, or could not be started. */
+  pid?: number | undefined;
   /** null: by a signal. */
   exit: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
@@ -73,13 +75,8 @@ export function pretendCluster(manifests: Manifest[], secrets: Secrets, run: Run
   });
   const hosts = serviceAddresses(manifests, pods);
 
-  const begin = (pod: LocalPod, { image, args, env = [] }: Pick<Container, "image" | "args" | "env">) => {
-    const values = env.map(({ name, value = pod.name }): [string, string] => [
-      name,
-      value === ANY_ADDRESS ? pod.address : value,
-    ]);
-    return run(pod, { image, args, env: Object.fromEntries(values), hosts });
-  };
+  const begin = (pod: LocalPod, { image, args, env }: Pick<Container, "image" | "args" | "env">) =>
+    run(pod, { image, args, env: variablesOf(env, pod), hosts });
   const toItsEnd = async (pod: LocalPod, container: Pick<Container, "image" | "args" | "env">): Promise<void> => {
     pod.running = begin(pod, container);
     const code = await pod.running.exit;
@@ -111,6 +108,11 @@ export function pretendCluster(manifests: Manifest[], secrets: Secrets, run: Run
   };
 }
 
+/** What a container's process is started with: the pod's name where a field of the pod is meant, its own address for all. */
+export function variablesOf(env: Container["env"] = [], { name: podName, address }: LocalPod): Record<string, string> {
+  return Object.fromEntries(env.map(({ name, value = podName }) => [name, value === ANY_ADDRESS ? address : value]));
+}
+
 /** The end of what a pod's processes wrote. */
 export const lastLines = (file: string): string =>
   readFileSync(file, "utf8").trimEnd().split("\n").slice(-12).join("\n");
@@ -127,7 +129,12 @@ export function madeSecrets(manifests: Manifest[]): Secrets {
   );
 }
 
-function writeSecrets({ owner, spec }: Pod, known: Secrets, folder: string): void {
+/**
+ * Writes the keys of Secrets that a pod mounts, as files.
+ *
+ * @throws when it wants one that is not known
+ */
+export function writeSecrets({ owner, spec }: Pod, known: Secrets, folder: string): void {
   mkdirSync(folder);
   for (const { projected } of spec.volumes ?? [])
     for (const { secret } of projected?.sources ?? [])

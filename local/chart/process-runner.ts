@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { FOLDERS } from "../folders.ts";
 import type { Runner } from "./pretend-cluster.ts";
 
+/** Part of util-linux: the kernel ends a pod's process when the thread that started it is gone. */
+const SETPRIV = "/usr/bin/setpriv";
 /** Where Secrets are mounted in the chart's pods. */
 const MOUNT = "/run/secrets/dynamo";
 
@@ -14,7 +16,11 @@ export const runProcess: Runner = ({ logFile, secretsFolder }, { args, env, host
   const names = new URLSearchParams({ hosts: JSON.stringify(hosts) });
   const preload = `${pathToFileURL(join(import.meta.dirname, "resolve-names.ts")).href}?${names.toString()}`;
   const output = openSync(logFile, "a", 0o600);
-  const child = spawn(process.execPath, ["--conditions=source", "--import", preload, sourceOf(program), ...rest], {
+  const hasSetpriv = existsSync(SETPRIV);
+  const command = hasSetpriv ? SETPRIV : process.execPath;
+  const before = hasSetpriv ? ["--pdeathsig", "KILL", process.execPath] : [];
+  const started = ["--conditions=source", "--import", preload, sourceOf(program), ...rest];
+  const child = spawn(command, [...before, ...started], {
     cwd: FOLDERS.root,
     env: {
       PATH: process.env["PATH"],
@@ -23,6 +29,7 @@ export const runProcess: Runner = ({ logFile, secretsFolder }, { args, env, host
     stdio: ["ignore", output, output],
   });
   return {
+    pid: child.pid,
     exit: new Promise((resolve) => child.once("exit", resolve)),
     kill: (signal) => void child.kill(signal),
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,

@@ -94,7 +94,15 @@ test("every alert is loaded and asks for metrics that some process tells", async
 });
 
 test("alerts fire when their fault is there, and not before", async () => {
-  const alerts = ["ConnectionsDropped", "LaneUnheld", "LaneLag", "PostgresAway", "RedisAway", "ProcessNotReady"];
+  const alerts = [
+    "ConnectionsDropped",
+    "LaneUnheld",
+    "LaneLag",
+    "PostgresAway",
+    "RedisAway",
+    "ProcessNotReady",
+    "ProcessAbsent",
+  ];
   const fires = (name: string) => eventually(name, async () => (await prometheus.firing()).has(name));
   const before = await prometheus.firing();
   expect(alerts.filter((name) => before.has(name))).toEqual([]);
@@ -106,6 +114,7 @@ test("alerts fire when their fault is there, and not before", async () => {
   // Messages are answered, and nobody files them.
   await cluster.kill("intake");
   await askRaw(stations[0] as RawStation, STATUS);
+  await fires("ProcessAbsent");
   await fires("LaneUnheld");
   await fires("LaneLag");
 

@@ -5,6 +5,7 @@ import type { StationLedger } from "./k6-lines.ts";
 const ledger = (station: string, away: boolean): StationLedger => ({
   ...{ station, away, numbered: 0, unanswered: [], resent: 0, answered: {}, started: 0, ended: 0, heartbeatAtMs: 0 },
   readings: 0,
+  absence: { times: 0, refused: 0, longestMs: 0, mostOverMs: 0 },
 });
 const reconnects = (count: number) => ({ ocpp_reconnects: { values: { count } } });
 

@@ -1,3 +1,4 @@
+import type { StationAbsence } from "./k6-lines.ts";
 import type { K6Result } from "./run-k6.ts";
 import type { LoadtestOptions } from "./options.ts";
 
@@ -20,4 +21,22 @@ export function awayOf(
       ? [`every connection was dropped, and only ${returns} of ${stations} came back`]
       : []),
   ];
+}
+
+/** Of all stations, between two connections of theirs; in ms. */
+export interface Absences {
+  longestMs: number;
+  /** The most that one took beyond the back-off that its station had drawn for it. */
+  mostOverMs: number;
+  /** The most that one station had. */
+  mostTimes: number;
+}
+
+export function absencesOf(ledgers: K6Result["ledgers"]): Absences {
+  const most = (of: (absence: StationAbsence) => number) => Math.max(0, ...ledgers.map(({ absence }) => of(absence)));
+  return {
+    longestMs: most(({ longestMs }) => longestMs),
+    mostOverMs: most(({ mostOverMs }) => mostOverMs),
+    mostTimes: most(({ times }) => times),
+  };
 }

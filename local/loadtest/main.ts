@@ -10,13 +10,15 @@ import { costlyStatements, countStatements } from "./costly-statements.ts";
 import { notFlat } from "./judge-flatness.ts";
 import { highestRate, judgeSteps } from "./judge-ramp.ts";
 import { awayOf } from "./judge-return.ts";
+import { judgeUpgrade } from "./judge-upgrade.ts";
 import { k6Program, type K6Program } from "./k6-program.ts";
 import { type LoadtestOptions, readOptions, USAGE } from "./options.ts";
 import { type Played, playScenario, registerStations } from "./play-scenario.ts";
 import { htmlOf } from "./report-html.ts";
 import { markdownOf } from "./report-markdown.ts";
 import { makeReport, type Report } from "./report.ts";
-import { type LoadedSystem, startSystem } from "./start-system.ts";
+import { openSystem } from "./open-system.ts";
+import type { LoadedSystem } from "./start-system.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
 /** A backlog that does not shrink for so long is not applied at all. */
@@ -56,13 +58,8 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
   rmSync(wanted.out, { recursive: true, force: true });
   mkdirSync(wanted.out, { recursive: true });
   const startedAt = new Date().toISOString();
-  say(`${wanted.scenario}: starting ${wanted.gateways} gateways and all else`);
-  const system = await startSystem({
-    folder: wanted.out,
-    gateways: wanted.gateways,
-    intakes: wanted.intakes,
-    statements: wanted.statements,
-  });
+  say(`${wanted.scenario}: starting gateways and all else`);
+  const { system, meanwhile, upgrade } = await openSystem(wanted, say);
   try {
     say(`${wanted.scenario}: registering ${wanted.stations} stations`);
     const stationsFile = join(wanted.out, "stations.csv");
@@ -75,7 +72,7 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
     const played = await playScenario(
       system,
       { ...wanted, rate: rate === undefined ? undefined : { perSecond: rate } },
-      around,
+      { ...around, meanwhile },
     );
     const behind = await caughtUp(system);
     const statements = wanted.statements ? await costlyStatements(system) : [];
@@ -88,6 +85,7 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
         : []),
       ...awayOf(played.result, wanted),
       ...(wanted.scenario === "soak" ? flatnessOf(played, wanted) : []),
+      ...(upgrade === undefined ? [] : judgeUpgrade(upgrade, played.result)),
     ];
     const facts = {
       scenario: wanted.scenario,
@@ -95,10 +93,11 @@ async function run(wanted: LoadtestOptions): Promise<Report> {
       startedAt,
       ...(await surroundings(k6)),
       stations,
-      gateways: wanted.gateways,
-      intakes: wanted.intakes,
+      gateways: system.gateways.length,
+      intakes: system.members.filter(({ kind }) => kind === "intake").length,
       rate,
       durationSeconds: wanted.durationSeconds,
+      upgrade,
     };
     const after = await storedBytes(system);
     const stored = { database: after.database - before.database, wal: after.wal - before.wal };

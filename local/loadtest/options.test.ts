@@ -9,11 +9,15 @@ test("a scenario alone has everything that it needs", () => {
     stations: 200,
     mix: { "1.6": 60, "2.0.1": 30, "2.1": 10 },
     rate: { perSecond: 150 },
-    gateways: 2,
+    gateways: undefined,
     out: "/checkout/.local/loadtest/smoke",
     publish: false,
   });
   expect(read("soak").rate).toEqual({ percent: 80 });
+  expect(read("rolling-upgrade --gateways 2 --set a.b=1 --set c=2")).toMatchObject({
+    gateways: 2,
+    values: ["a.b=1", "c=2"],
+  });
 });
 
 test("durations, rates and mixes are read in the words of people", () => {
@@ -36,6 +40,8 @@ test.each([
   ["steady --mix 1.6=60,2.1=30", /make 90 per cent/],
   ["steady --mix 1.5=100", /--mix 1.5=100: want version/],
   ["ramp --rate 80%", /a ramp has --steps/],
+  ["steady --set a=1", /only an upgrade/],
+  ["rolling-upgrade --set a", /--set a: want NAME=VALUE/],
   ["steady --wrong", /--wrong/],
 ])("%s is refused with what is wrong", (line, message) => {
   expect(() => read(line)).toThrow(message);

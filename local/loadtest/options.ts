@@ -15,8 +15,11 @@ export interface LoadtestOptions {
   commandsPerSecond: number;
   steps: readonly number[];
   stepSeconds: number;
-  gateways: number;
-  intakes: number;
+  /** undefined: as many as the system has by itself. */
+  gateways: number | undefined;
+  intakes: number | undefined;
+  /** Values of the Helm chart, where the system is what that renders. */
+  values: readonly string[];
   virtualUsers: number | undefined;
   /** Addresses that stations connect from, as k6 takes them. */
   localIps: string | undefined;
@@ -41,8 +44,9 @@ Options, with defaults that depend on the scenario:
   --steps 500,1000     messages a second at the steps of a ramp
   --step 30s           how long each of them lasts
   --commands N         commands a second over REST
-  --gateways N         gateway processes
-  --intakes N          intake processes
+  --gateways N         gateway processes: 2, or in an upgrade as many as the chart has
+  --intakes N          intake processes: 1, or in an upgrade as many as the chart has
+  --set NAME=VALUE     of an upgrade: a value of the Helm chart, such as gateway.drain.commandSeconds=5; may be repeated
   --virtual-users N    k6's: stations are dealt out to them
   --local-ips RANGE    addresses that stations connect from, such as 127.0.0.2-127.0.0.5
   --out FOLDER         where report, summary and logs go
@@ -65,6 +69,7 @@ export function readOptions(args: readonly string[], root: string): LoadtestOpti
       commands: { type: "string" },
       gateways: { type: "string" },
       intakes: { type: "string" },
+      set: { type: "string", multiple: true },
       "virtual-users": { type: "string" },
       "local-ips": { type: "string" },
       out: { type: "string" },
@@ -89,8 +94,9 @@ export function readOptions(args: readonly string[], root: string): LoadtestOpti
     steps:
       values.steps === undefined ? defaults.steps : values.steps.split(",").map((step) => countOf("--steps", step, 1)),
     stepSeconds: secondsOf("--step", values.step, 30),
-    gateways: countOf("--gateways", values.gateways, 2),
-    intakes: countOf("--intakes", values.intakes, 1),
+    gateways: values.gateways === undefined ? undefined : countOf("--gateways", values.gateways, 1),
+    intakes: values.intakes === undefined ? undefined : countOf("--intakes", values.intakes, 1),
+    values: valuesOf(values.set ?? [], scenario),
     virtualUsers:
       values["virtual-users"] === undefined ? undefined : countOf("--virtual-users", values["virtual-users"], 1),
     localIps: values["local-ips"],
@@ -104,6 +110,13 @@ function countOf(name: string, text: string | undefined, fallback: number): numb
   const value = text === undefined ? fallback : Number(text);
   if (!Number.isInteger(value) || value < 1) throw new Error(`${name} ${text}: want a whole number above 0`);
   return value;
+}
+
+function valuesOf(settings: readonly string[], scenario: ScenarioName): readonly string[] {
+  if (settings.length > 0 && scenario !== "rolling-upgrade")
+    throw new Error("--set: only an upgrade has values of the Helm chart");
+  for (const setting of settings) if (!/^[\w.]+=./.test(setting)) throw new Error(`--set ${setting}: want NAME=VALUE`);
+  return settings;
 }
 
 const UNITS: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };

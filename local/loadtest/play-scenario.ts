@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { writeFileSync } from "node:fs";
 import { OCPP_VERSIONS, type OcppVersion } from "@dynamo-csms/proto/ocpp-version";
 import type { LoadtestOptions } from "./options.ts";
-import { restartGateways } from "./restart-gateways.ts";
+import type { Around } from "./restart-gateways.ts";
 import { type K6Result, runK6 } from "./run-k6.ts";
 import { ID_TAG, type LoadedSystem } from "./start-system.ts";
 import { type Sample, watchSystem } from "./watch-system.ts";
@@ -40,12 +41,24 @@ export async function registerStations(
   return counts;
 }
 
-/** Plays one scenario on the system and watches it. Resolves when k6 has ended; what waits in the lanes may still wait. */
+/**
+ * Plays one scenario on the system and watches it. Resolves when k6 has ended; what waits in the lanes may still wait.
+ *
+ * @param run `meanwhile`: what is done to the system while the fleet plays; it says in words what went wrong
+ */
 export async function playScenario(
   system: LoadedSystem,
   options: LoadtestOptions & { rate: { perSecond: number } | undefined },
-  run: { k6: string; stationsFile: string; folder: string; say(line: string): void },
+  run: {
+    k6: string;
+    stationsFile: string;
+    folder: string;
+    say(line: string): void;
+    meanwhile?: ((around: Around) => Promise<string[]>) | undefined;
+  },
 ): Promise<Played> {
+  // A run before (the search for the highest rate) had the same stations and message ids: its last frames are in by then.
+  await sleep(2_000);
   const since = new Date(Date.now() - 1_000);
   let k6Pid: number | undefined;
   const watch = watchSystem(system, () => k6Pid);
@@ -58,7 +71,7 @@ export async function playScenario(
     started: (pid) => (k6Pid = pid),
     env: {
       STATIONS_FILE: run.stationsFile,
-      GATEWAYS: system.gateways.map(({ port }) => `ws://127.0.0.1:${port}/ocpp`).join(","),
+      GATEWAYS: system.ocppUrls.join(","),
       API_URL: system.apiUrl,
       API_KEY: system.apiKey,
       ID_TAG,
@@ -72,9 +85,7 @@ export async function playScenario(
       VIRTUAL_USERS: String(virtualUsers ?? ""),
     },
   });
-  const breaches: string[] = [];
-  if (options.scenario === "rolling-restart")
-    breaches.push(...(await restartGateways(system, { watch, options, ended: playing, say: run.say })));
+  const breaches = (await run.meanwhile?.({ watch, options, ended: playing, say: run.say })) ?? [];
   const result = await playing;
   return { result, samples: await watch.stop(), since, breaches };
 }

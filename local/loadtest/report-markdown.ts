@@ -11,6 +11,7 @@ export function markdownOf(report: Report): string {
     ...(report.breaches.length > 0 ? [""] : []),
     `${stationsOf(report)}, ${count(report.mostConnections)} connections at most. ${ledgerOf(report)}`,
     "",
+    ...upgradeOf(report),
     ...table(
       ["phase", "seconds", "messages/s", "p50 ms", "p95 ms", "p99 ms", "max ms"],
       report.phases.map(({ name, seconds, perSecond, durations }) => [
@@ -47,13 +48,13 @@ export function markdownOf(report: Report): string {
     ...(report.commands === undefined
       ? []
       : [
-          `Commands, REST to station and back: ${count(report.commands.durations.count)}, ${spread(report.commands.durations)}; ${(100 * report.commands.errorRate).toFixed(2)} % were not accepted.`,
+          `Commands, REST to station and back: ${count(report.commands.durations.count)}, ${spread(report.commands.durations)}; ${(100 * report.commands.errorRate).toFixed(2)} % were not accepted.${againOf(report.commands.askedAgain)}`,
           "",
         ]),
     ...(report.reconnects === undefined
       ? []
       : [
-          `Connections that came back: ${count(report.reconnects.count)}, ${spread(report.reconnects)}; ${count(report.refusedHandshakes)} handshakes were refused on the way.`,
+          `Connections that came back: ${count(report.reconnects.count)}, ${spread(report.reconnects)}; ${count(report.refusedHandshakes)} handshakes were refused on the way. No station was without a connection for more than ${ms(report.absences.longestMs)} ms, nor for more than ${ms(report.absences.mostOverMs)} ms beyond its own back-off, nor oftener than ${report.absences.mostTimes} times.`,
           "",
         ]),
     ...table(
@@ -71,6 +72,38 @@ export function markdownOf(report: Report): string {
     `The intake was behind by ${(report.lagSeconds.looks ?? [0, 0, 0]).map((seconds) => seconds.toFixed(2)).join(" → ")} s (beginning → middle → end), ${report.lagSeconds.most.toFixed(2)} s at most.${report.k6DelayMs === undefined ? "" : ` k6's own turns came ${ms(report.k6DelayMs.p95)} ms late at p95: where that is much, k6 had not enough CPU, and the times above are partly its own.`}`,
     "",
   ].join("\n");
+}
+
+function upgradeOf({ upgrade }: Report): string[] {
+  if (upgrade === undefined) return [];
+  const { steps, seconds, version, settings } = upgrade;
+  const inSeconds = (value: number | undefined) => value?.toFixed(1) ?? "–";
+  return [
+    `The release \`${version.from}\` became \`${version.to}\` in ${seconds.toFixed(0)} s, as the chart has it${settings.length > 0 ? `, with ${settings.map((setting) => `\`${setting}\``).join(", ")}` : ""}; no /livez was other than 200 in ${count(upgrade.livezAsked)} looks${upgrade.redLivez.length > 0 ? ` but in ${upgrade.redLivez.length}` : ""}.`,
+    "",
+    ...table(
+      [
+        "what",
+        "begun at, s",
+        "waited for others, s",
+        "ready after, s",
+        "proved for, s",
+        "former drained in, s",
+        "its grace, s",
+      ],
+      steps.map((step) => [
+        step.what,
+        step.atSeconds.toFixed(1),
+        ...[step.waitedSeconds, step.readySeconds, step.provedSeconds, step.drainedSeconds].map(inSeconds),
+        step.graceSeconds?.toFixed(0) ?? "–",
+      ]),
+    ),
+  ];
+}
+
+function againOf(askedAgain: Record<string, number>): string {
+  const all = Object.entries(askedAgain).map(([why, times]) => `${why} × ${times}`);
+  return all.length === 0 ? " Each by its first request." : ` Asked again, and accepted: ${all.join("; ")}.`;
 }
 
 function ledgerOf({ ledger, errorRate }: Report): string {

@@ -49,7 +49,7 @@ const ledger = {
   breaches: [],
 };
 const STORED = { database: 33_000 * 500, wal: 33_000 * 700 };
-const run = { exitCode: 99, metrics, ledgers: [], phases, commands: [] };
+const run = { exitCode: 99, metrics, ledgers: [], phases, commands: [], trails: [] };
 
 test("a report holds rates, latencies, what processes cost, and every limit that was missed", () => {
   const report = makeReport(facts, run, samples, ledger, ["a gateway did not come back"], STORED);
@@ -99,10 +99,18 @@ test("as HTML it fetches nothing, and what was typed stays text", () => {
 });
 
 test("the lines of k6's console are sorted, and what is none of ours is left out", () => {
-  const lines = ['{"phase":"load","atMs":5}', '{"station":"cp_1","numbered":3}', '{"command":"cmd_1"}', "noise", ""];
+  const lines = [
+    '{"phase":"load","atMs":5}',
+    '{"station":"cp_1","numbered":3}',
+    '{"command":"cmd_1"}',
+    '{"trail":["0","accepted"],"seconds":1}',
+    "noise",
+    "",
+  ];
   expect(readK6Lines(lines)).toEqual({
     ledgers: [{ station: "cp_1", numbered: 3 }],
     phases: [{ phase: "load", atMs: 5 }],
     commands: ["cmd_1"],
+    trails: [{ trail: ["0", "accepted"], seconds: 1 }],
   });
 });

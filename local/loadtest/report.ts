@@ -1,8 +1,10 @@
 import type { LedgerVerdict } from "./check-ledger.ts";
+import { type Absences, absencesOf } from "./judge-return.ts";
 import { lagOf, memoryOf, threeLooks } from "./judge-flatness.ts";
 import { judgeSteps, type StepResult } from "./judge-ramp.ts";
 import type { K6Metric, K6Result } from "./run-k6.ts";
 import type { StoredBytes } from "./stored-bytes.ts";
+import type { UpgradeRecord } from "./upgrade-release.ts";
 import type { Sample } from "./watch-system.ts";
 
 /** Milliseconds; `count` is how often. */
@@ -28,6 +30,8 @@ export interface RunFacts {
   /** Messages a second that were wished for; undefined: as many as such a fleet sends. */
   rate: number | undefined;
   durationSeconds: number;
+  /** Where the system was replaced meanwhile: how that went. */
+  upgrade?: UpgradeRecord | undefined;
 }
 
 export interface Report extends RunFacts {
@@ -38,7 +42,9 @@ export interface Report extends RunFacts {
   mostConnections: number;
   reconnects: Durations | undefined;
   refusedHandshakes: number;
-  commands: { durations: Durations; errorRate: number } | undefined;
+  absences: Absences;
+  /** `askedAgain`: how often each answer made a client ask again. */
+  commands: { durations: Durations; errorRate: number; askedAgain: Record<string, number> } | undefined;
   errorRate: number;
   ledger: LedgerVerdict;
   /** Bytes at the beginning, in the middle, at the end; CPU while the fleet was at its work, behind connecting. */
@@ -69,7 +75,7 @@ const LONGEST_WARMING_MS = 5_000;
  */
 export function makeReport(
   facts: RunFacts,
-  { metrics, phases, exitCode }: K6Result,
+  { metrics, phases, exitCode, ledgers, trails }: K6Result,
   samples: readonly Sample[],
   ledger: LedgerVerdict,
   further: readonly string[],
@@ -106,9 +112,11 @@ export function makeReport(
     mostConnections,
     reconnects: durationsOf(metrics["reconnect_time"]),
     refusedHandshakes: metrics["ocpp_handshakes_refused"]?.values["count"] ?? 0,
+    absences: absencesOf(ledgers),
     commands: commandDurations && {
       durations: commandDurations,
       errorRate: metrics["command_errors"]?.values["rate"] ?? 0,
+      askedAgain: countsOf(trails.flatMap(({ trail }) => trail.slice(0, -1))),
     },
     errorRate: metrics["ocpp_call_errors"]?.values["rate"] ?? 0,
     ledger,
@@ -127,6 +135,10 @@ export function makeReport(
     k6DelayMs: durationsOf(metrics["k6_turn_delay"]),
     samples,
   };
+}
+
+function countsOf(names: readonly string[]): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

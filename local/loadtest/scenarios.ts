@@ -42,6 +42,15 @@ export const SCENARIOS = {
     durationSeconds: 120,
     rate: { perSecond: 200 },
   },
+  "rolling-upgrade": {
+    ...base,
+    what: "the whole system is replaced by another release as the Helm chart does it",
+    mix: ALL_VERSIONS,
+    stations: 1_000,
+    durationSeconds: 300,
+    rate: { perSecond: 100 },
+    commandsPerSecond: 2,
+  },
   soak: {
     ...base,
     what: "one rate for long: memory and lag have to stay flat",

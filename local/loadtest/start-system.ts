@@ -1,12 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OcppVersion } from "@dynamo-csms/proto/ocpp-version";
-import { createLogger } from "@dynamo-csms/proto/process/logger";
-import { connectRedis } from "@dynamo-csms/proto/process/redis-connection";
-import { parseRedisTarget } from "@dynamo-csms/proto/process/redis-target";
-import pg from "pg";
 import type { Member } from "../faults/contract.ts";
-import { entriesBehind } from "../faults/system/lanes.ts";
 import { createMember } from "../faults/system/member.ts";
 import { FOLDERS } from "../folders.ts";
 import { gatewayNodeOptions } from "../image-node-options.ts";
@@ -16,16 +11,23 @@ import { freePort } from "../ports.ts";
 import { ensureSecrets } from "../secrets.ts";
 import { startProcess } from "../server-process.ts";
 import { STATEMENT_PARAMETERS } from "./costly-statements.ts";
+import { lookInside } from "./look-inside.ts";
 import { startTestPostgres, startTestRedis } from "../test-servers.ts";
 
 /** Every station of the fleet charges with it. */
 export const ID_TAG = "LOADTEST";
 
-/** The system under load: real processes on ports of their own, on a Redis and a Postgres that wait for the disk. */
+/** A process that is watched while it works. */
+export type WatchedProcess = Pick<Member, "name" | "kind" | "pid" | "metric">;
+
+/** The system under load: real processes, on a Redis and a Postgres that wait for the disk. */
 export interface LoadedSystem {
-  gateways: readonly Member[];
-  /** All processes of the product. */
-  members: readonly Member[];
+  /** Those that run now. */
+  readonly gateways: readonly WatchedProcess[];
+  /** All processes of the product that run now. */
+  readonly members: readonly WatchedProcess[];
+  /** Where stations connect. */
+  ocppUrls: readonly string[];
   redisPid: number;
   /** The parent of all its processes. */
   postgresPid: number;
@@ -42,6 +44,11 @@ export interface LoadedSystem {
   close(): Promise<void>;
 }
 
+/** One whose gateways may be stopped and started. */
+export interface RestartableSystem extends LoadedSystem {
+  readonly gateways: readonly Member[];
+}
+
 interface Wanted {
   folder: string;
   gateways: number;
@@ -51,7 +58,7 @@ interface Wanted {
 }
 
 /** As in production: what is committed is on the disk. Large enough that no checkpoint falls into each minute. */
-const POSTGRES_PARAMETERS = {
+export const POSTGRES_PARAMETERS = {
   fsync: "on",
   full_page_writes: "on",
   wal_compression: "on",
@@ -62,7 +69,7 @@ const POSTGRES_PARAMETERS = {
 const CLI = "control-plane/processes/cli/main.ts";
 
 /** Starts everything and waits until it is ready. Throws with the reason when something does not start. */
-export async function startSystem({ folder, gateways, intakes, statements }: Wanted): Promise<LoadedSystem> {
+export async function startSystem({ folder, gateways, intakes, statements }: Wanted): Promise<RestartableSystem> {
   mkdirSync(folder, { recursive: true });
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -127,13 +134,8 @@ export async function startSystem({ folder, gateways, intakes, statements }: Wan
     const members = [...nodes, ...controlPlane];
     closers.push(() => Promise.all(members.map((one) => one.kill())));
 
-    const pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
-    pool.on("error", () => {});
-    closers.push(() => pool.end());
-    const log = createLogger("fatal", "loadtest");
-    const client = connectRedis(parseRedisTarget(redis.url), "commands", { connectionName: "loadtest", log });
-    closers.push(async () => client.disconnect());
-    const sql = async <Row>(text: string, values: unknown[] = []) => (await pool.query(text, values)).rows as Row[];
+    const inside = lookInside({ redisUrl: redis.url, databaseUrl: postgres.url });
+    closers.push(() => inside.close());
 
     const command = async (name: string, file: string, args: string[]): Promise<string> => {
       const run = { command: process.execPath, args: ["--conditions=source", file, ...args], cwd: FOLDERS.root };
@@ -153,12 +155,13 @@ export async function startSystem({ folder, gateways, intakes, statements }: Wan
     return {
       gateways: nodes,
       members,
+      ocppUrls: gatewayPorts.map((port) => `ws://127.0.0.1:${port}/ocpp`),
       redisPid: redis.pid(),
       postgresPid: postgres.pid(),
       apiUrl,
       apiKey: (JSON.parse(credentials) as { api_key: string }).api_key,
-      sql,
-      entriesBehind: (search) => entriesBehind({ redis: client, sql }, search),
+      sql: inside.sql,
+      entriesBehind: inside.entriesBehind,
       async generateStations(count, version) {
         const file = join(folder, `stations-${version}.csv`);
         const args = ["charge-points", "generate", "--count", String(count), "--ocpp", version, "--accepted"];

@@ -19,6 +19,11 @@ const gateways: Dashboard = {
     stat("Lanes that cannot be written", "short", query("count(ocpp_lane_healthy == 0) or vector(0)", "lanes")),
     stat("Gateways that drain", "short", query("sum(ocpp_draining)", "draining")),
     curve(
+      "Processes by release",
+      "short",
+      query("count by (process, version) (dynamo_build_info)", "{{process}} {{version}}"),
+    ),
+    curve(
       "Connections by gateway",
       "short",
       query('sum by (instance) (ocpp_connections{state="open"})', "{{instance}}"),
@@ -131,6 +136,11 @@ const decisions: Dashboard = {
       query(`sum by (action, outcome) (${rate("ocpp_decisions_total")})`, "{{action}} {{outcome}}"),
     ),
     curve("Commands open by state", "short", query("max by (state) (dynamo_commands_open)", "{{state}}")),
+    curve(
+      "Commands end within, 99 %",
+      "s",
+      happening(quantile(0.99, "dynamo_command_duration_seconds", "le, deliver, outcome"), "{{deliver}} {{outcome}}"),
+    ),
     curve("Commands ended", "reqps", happening(`sum by (state) (${rate("ocpp_commands_total")})`, "{{state}}")),
     curve(
       "Stations answer within, 99 %",
@@ -167,6 +177,7 @@ const fleet: Dashboard = {
       query("sum(increase(ocpp_handshake_rejected_total[1h])) or vector(0)", "refused"),
     ),
     curve("By registration", "short", query("max by (registration) (dynamo_charge_points)", "{{registration}}")),
+    stat("Transactions under way", "short", query("max(dynamo_transactions_active)", "under way")),
     curve("By version", "short", query('sum by (version) (ocpp_connections{state="open"})', "{{version}}")),
     curve(
       "What they send",

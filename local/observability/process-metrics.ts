@@ -55,19 +55,23 @@ export async function metricsOfProcesses(): Promise<Record<ProcessName, MetricFa
   };
   const decisions = await from("control-plane/decisions/decisions-metrics.ts", "createDecisionsMetrics", () => 0);
   const intake = await from("control-plane/intake/intake-metrics.ts", "createIntakeMetrics", () => []);
-  const http = await from("control-plane/http/http-metrics.ts", "createHttpMetrics");
+  const http = await Promise.all([
+    from("control-plane/http/http-metrics.ts", "createHttpMetrics"),
+    from("control-plane/commands/command-metrics.ts", "createCommandMetrics"),
+  ]);
   const jobs = await Promise.all([
     from("control-plane/jobs/job-metrics.ts", "createJobMetrics"),
     from("control-plane/webhooks/webhook-metrics.ts", "createWebhookMetrics"),
     from("control-plane/mail/mail-metrics.ts", "createMailMetrics"),
     from("control-plane/operations/backlog-metrics.ts", "createBacklogMetrics"),
+    from("control-plane/commands/command-metrics.ts", "createCommandMetrics"),
   ]);
   return {
     gateway: await factsOf(registry),
     decisions: await controlPlane([decisions], true),
     intake: await controlPlane([intake], false),
     jobs: await controlPlane(jobs, false),
-    api: await controlPlane([http], true),
+    api: await controlPlane(http, true),
   };
 }
 
@@ -77,6 +81,8 @@ async function registerForEvery(registry: Registry, certificates: boolean): Prom
     close(): Promise<void>;
   };
   await server.close();
+  const tellBuild = await load("proto/process/build-metric.ts", "tellBuild");
+  tellBuild(registry, { process: "", version: "" });
   if (!certificates) return;
   const tellCertificates = await load("proto/process/certificate-metric.ts", "tellCertificates");
   tellCertificates(registry, {});

@@ -73,6 +73,7 @@ const ledgerOf = (id: string, more: Partial<StationLedger> = {}): StationLedger 
   heartbeatAtMs: 0,
   readings: 0,
   away: false,
+  absence: { times: 0, refused: 0, longestMs: 0, mostOverMs: 0 },
   ...more,
 });
 const breachesOf = async (ledgers: StationLedger[], commands: string[] = []) =>

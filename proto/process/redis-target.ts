@@ -1,3 +1,5 @@
+import type { EnvironmentReader } from "./environment.ts";
+
 /** An address of a Redis server or a Sentinel. */
 export interface RedisAddress {
   host: string;
@@ -51,6 +53,20 @@ export function parseNatMap(text: string): NatMap {
     natMap[addressText(named)] = reached;
   }
   return natMap;
+}
+
+/**
+ * Reads REDIS_URL and REDIS_NAT_MAP as every process does. Undefined, and the reason among the reader's mistakes, when they cannot
+ * be read or do not fit together: a single Redis names no other servers, so that a map beside it was meant for another URL.
+ */
+export function readRedisTarget(read: EnvironmentReader): RedisTarget | undefined {
+  const target = read.required("REDIS_URL", read.secret("REDIS_URL"), parseRedisTarget, "redis://host:port");
+  const natMap = read.parsed("REDIS_NAT_MAP", read.text("REDIS_NAT_MAP"), parseNatMap);
+  if (target?.kind === "single" && natMap !== undefined)
+    read.mistakes.push(
+      "REDIS_NAT_MAP: REDIS_URL names a single server: name a cluster or Sentinels there, or unset this",
+    );
+  return target && withNatMap(target, natMap);
 }
 
 /** The target with the addresses of its servers translated. A single Redis names no others: there is nothing to translate. */

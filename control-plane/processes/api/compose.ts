@@ -17,6 +17,7 @@ import { commandHistoryRoutes } from "../../commands/command-history-routes.ts";
 import { idTokenRoutes } from "../../authorization/id-token-routes.ts";
 import { importIdTokensRoute } from "../../authorization/import-id-tokens-route.ts";
 import { stationCertificateRoutes } from "../../certificates/station-certificate-routes.ts";
+import { createCommandMetrics } from "../../commands/command-metrics.ts";
 import { commandRoutes } from "../../commands/command-routes.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
 import { createQueuedDelivery } from "../../commands/deliver-queued.ts";
@@ -111,6 +112,7 @@ export async function composeApi(
   const wakeUps = createWakeUps({ redis, prefix: BULL_PREFIX, log });
   const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
   const channel = createNodeChannel({ askerId: `api-${randomBytes(8).toString("hex")}`, redis, subscriber, log });
+  const commandMetrics = createCommandMetrics(registry);
   const sender = createCommandSender({
     pool,
     channel,
@@ -118,11 +120,20 @@ export async function composeApi(
     findHolder: (identity) => findHolder(redis, identity),
     secretsKey,
     timing: DELIVERY_TIMING,
+    metrics: commandMetrics,
     tracing,
     log,
   });
   const { askerId } = channel;
-  const queue = createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey, askerId, log });
+  const queue = createQueuedDelivery({
+    pool,
+    sender,
+    resolveOwner: ownerOf,
+    secretsKey,
+    askerId,
+    metrics: commandMetrics,
+    log,
+  });
   const registryDeps = { pool, redis, heartbeatIntervalSeconds: config.heartbeatIntervalSeconds };
   const credentials = { registry: registryDeps, secretsKey, peppers: config.peppers };
   const desk = createCommandDesk({
@@ -170,7 +181,7 @@ export async function composeApi(
     // Before the routes of one charge point: "bulk" is none.
     bulkCommandRoute({ pool, desk, validator }),
     ...commandRoutes({ pool, desk, validator }),
-    ...commandHistoryRoutes({ pool, log }),
+    ...commandHistoryRoutes({ pool, metrics: commandMetrics, log }),
     ...reservationRoutes({ pool }),
     ...chargingProfileRoutes({ pool }),
     ...localListRoutes({ pool, wakeUps }),

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { openLog } from "@dynamo-csms/proto/process/open-log";
@@ -26,6 +27,7 @@ const redis = connectRedis(config.redis, "commands", { connectionName: "api", lo
 const subscriber = connectRedis(config.redis, "subscriber", { connectionName: "api", log });
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellBuild(registry, { process: "api", version: config.buildVersion });
 tellPools(registry, { requests: pool });
 tellCertificates(registry, { pdf_signing: config.pdfSigner.notAfter });
 const api = await composeApi(config, { orm, pool, redis, subscriber, tracing }, registry, log);

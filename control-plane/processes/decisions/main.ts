@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadConfiguration, configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { tellCertificates } from "@dynamo-csms/proto/process/certificate-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { openLog } from "@dynamo-csms/proto/process/open-log";
@@ -41,6 +42,7 @@ const outsideWork = new BoundedWork({ concurrency: OUTSIDE_CONCURRENCY, waiting:
 const certificates = openCertificateDecisions(config.certificates);
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellBuild(registry, { process: "decisions", version: config.buildVersion });
 tellPools(registry, { decisions: pool });
 tellCertificates(registry, { decisions: config.tls?.certificate });
 const server = createDecisionsServer({

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectionReady, connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
@@ -34,6 +35,7 @@ const redis = connectRedis(config.redis, "commands", { connectionName: "intake",
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellBuild(registry, { process: "intake", version: config.buildVersion });
 tellPools(registry, { batches: pool, shapes: shapesPool });
 let lanes: LaneSupervisor | undefined;
 const metrics = createIntakeMetrics(registry, () => lanes?.lagsMs() ?? []);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { configure } from "@dynamo-csms/proto/process/bad-configuration";
+import { tellBuild } from "@dynamo-csms/proto/process/build-metric";
 import { startInternalServer } from "@dynamo-csms/proto/process/internal-server";
 import { openLog } from "@dynamo-csms/proto/process/open-log";
 import { connectRedis, redisAnswers } from "@dynamo-csms/proto/process/redis-connection";
@@ -12,6 +13,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { askForRenewals } from "../../certificates/ask-for-renewals.ts";
 import { createIssueWork } from "../../certificates/issue-work.ts";
 import { createRevocationWork } from "../../certificates/revocation-work.ts";
+import { createCommandMetrics } from "../../commands/command-metrics.ts";
 import { DELIVERY_TIMING } from "../../commands/deliver-command.ts";
 import { createQueuedCommandsWork, createQueuedDelivery } from "../../commands/deliver-queued.ts";
 import { createOldCommandsSweep } from "../../commands/forget-old-commands.ts";
@@ -74,14 +76,32 @@ const workerRedis = connectRedis(config.redis, "blocking", { connectionName: "jo
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+tellBuild(registry, { process: "jobs", version: config.buildVersion });
 tellPools(registry, { work: pool, sweeps: sweepPool });
 const metrics = createJobMetrics(registry);
+const commandMetrics = createCommandMetrics(registry);
 
 const ownerOf = (identity: StationIdentity) => resolveOwner(redis, identity);
 const channel = createNodeChannel({ askerId: `jobs-${randomUUID()}`, redis, subscriber, log });
-const sender = createCommandSender({ pool, channel, resolveOwner: ownerOf, secretsKey, timing: DELIVERY_TIMING, log });
+const sender = createCommandSender({
+  pool,
+  channel,
+  resolveOwner: ownerOf,
+  secretsKey,
+  timing: DELIVERY_TIMING,
+  metrics: commandMetrics,
+  log,
+});
 const { askerId } = channel;
-const queue = createQueuedDelivery({ pool, sender, resolveOwner: ownerOf, secretsKey, askerId, log });
+const queue = createQueuedDelivery({
+  pool,
+  sender,
+  resolveOwner: ownerOf,
+  secretsKey,
+  askerId,
+  metrics: commandMetrics,
+  log,
+});
 const wakeUps = createWakeUps({ redis, prefix: BULL_PREFIX, log });
 const guardedFetch = createGuardedFetch(config.webhookTargets);
 const smtp = openSmtp(config.smtpUrl);
@@ -128,7 +148,8 @@ const runner = createJobRunner({
 });
 
 const { sweepMs, heartbeatIntervalSeconds } = config;
-const endOverdue = afterCatchingUp(() => endOverdueCommands(pool, BATCH, { log }), {
+const endOverdueNow = () => commandMetrics.whenCommitted((ended) => endOverdueCommands(pool, BATCH, { log, ended }));
+const endOverdue = afterCatchingUp(endOverdueNow, {
   catchUpMs: CATCH_UP_MS,
   gapMs: CATCH_UP_MS + 3 * sweepMs,
   nowMs: () => performance.now(),

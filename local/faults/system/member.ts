@@ -85,8 +85,8 @@ export function createMember(settings: MemberSettings): Member {
   };
 }
 
-/** Prometheus text format: the values of all lines of this name, whatever their labels. */
-function sumOf(text: string, metric: string): number | undefined {
+/** Prometheus text format: the sum of all lines of this name, whatever their labels; undefined: there is none. */
+export function sumOf(text: string, metric: string): number | undefined {
   const values = text
     .split("\n")
     .filter((line) => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`))
