@@ -84,7 +84,9 @@ export class LaneWriter {
       deps.log.error({ error }, "fault while a stored frame was answered");
     };
     const buffers = new EntryBuffers();
-    this.#retained = new RetainedEntries(this.#limits, onFault, (bytes) => buffers.giveBack(bytes));
+    this.#retained = new RetainedEntries(this.#limits, onFault, ({ sent, bytes }) =>
+      sent === 1 ? buffers.giveBack(bytes) : buffers.letGo(bytes),
+    );
     this.#packer = new EntryPacker(this.#limits, deps.nowMs, buffers);
     this.#publishDuration = deps.metrics.publishDuration.series({});
     const { nodeId, registry, nowMs, metrics, log, onAway, onBack } = deps;

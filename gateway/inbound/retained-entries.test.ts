@@ -192,12 +192,12 @@ test("waiting bytes are those not acknowledged", () => {
   expect(retained.inFlight).toBe(1);
 });
 
-test("the memory of an entry is given back once it is dropped, but not of one that was sent again", () => {
+test("who owns the memory hears of each entry that is dropped, and whether it was sent again", () => {
   const dropped: string[] = [];
   const retained = new RetainedEntries(
     { tailMs: 1, tailBytes: 1_000 },
     () => undefined,
-    (bytes) => dropped.push(bytes.toString()),
+    ({ bytes, sent }) => dropped.push(`${bytes.toString()} sent ${sent} ×`),
   );
   const push = (name: string) =>
     retained.push({
@@ -221,5 +221,5 @@ test("the memory of an entry is given back once it is dropped, but not of one th
   retained.ackUpTo(again, 1);
   push("c");
   retained.trim(10);
-  expect([again.bytes.toString(), dropped]).toEqual(["b", ["a"]]);
+  expect([again.bytes.toString(), dropped]).toEqual(["b", ["a sent 1 ×", "b sent 2 ×"]]);
 });

@@ -49,16 +49,17 @@ export class RetainedEntries {
   #lastAckedId = FIRST_ENTRY;
   readonly #limits: RetentionLimits;
   readonly #onFault: (error: unknown) => void;
-  readonly #dropped: (bytes: Buffer) => void;
+  readonly #dropped: (entry: RetainedEntry) => void;
 
   /**
    * @param onFault what a frame's `Stored` threw: it must not keep the frames behind it from being told
-   * @param dropped an entry's bytes that nobody will look at again
+   * @param dropped an entry that is not held any more; where it was sent again, its bytes may still stand in the buffers of a
+   * connection that was left behind
    */
   constructor(
     limits: RetentionLimits,
     onFault: (error: unknown) => void,
-    dropped: (bytes: Buffer) => void = () => undefined,
+    dropped: (entry: RetainedEntry) => void = () => undefined,
   ) {
     this.#limits = limits;
     this.#onFault = onFault;
@@ -152,8 +153,7 @@ export class RetainedEntries {
       const heldMs = provenAtMs - (entry.ackedAtMs ?? provenAtMs);
       if (heldMs < this.#limits.tailMs && this.#tailBytes <= this.#limits.tailBytes) break;
       this.#tailBytes -= entry.bytes.length;
-      // What was sent again may still stand in the buffers of a connection that was left behind.
-      if (entry.sent === 1) this.#dropped(entry.bytes);
+      this.#dropped(entry);
       dropped += 1;
     }
     if (dropped === 0) return;

@@ -24,7 +24,7 @@ test("[I1] memory that is used again changes nothing of what was stored, while c
   // What is acknowledged is dropped at once: its memory is used again while all around it is still on its way.
   const world = await startLaneWorld(`redis://127.0.0.1:${proxy.port}`, { limits: { tailBytes: 0 } });
   await world.lane.open();
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 12; round++) {
     if (round % 3 === 1) proxy.swallowAnswers();
     if (round % 3 === 2) await redis.call("CLIENT", "PAUSE", "50", "WRITE");
     for (let turn = 0; turn < 10; turn++) {
